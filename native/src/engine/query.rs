@@ -1,0 +1,118 @@
+//! Questions: what is stored, as JSON. Recorded values are put into the answer as they were recorded.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::ids::RunId;
+use crate::limits;
+use crate::model::{Handler, RunFilter, RunRow, RunStatus, StepRow, StepStatus};
+use crate::store::Store;
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    run: RunId,
+    workflow: &'a str,
+    status: RunStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RawValue>,
+    created_at_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<StepJson<'a>>>,
+    /// Ask again with `after` set to this for the rest of a long history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_after: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct StepJson<'a> {
+    sequence: u32,
+    name: &'a str,
+    handler: Handler,
+    attempt: u32,
+    status: StepStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at_ms: Option<i64>,
+    finished_at_ms: i64,
+}
+
+#[derive(Serialize)]
+struct RunsJson<'a> {
+    runs: Vec<RunJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<RunId>,
+}
+
+/// One run with its history.
+pub fn run(store: &mut dyn Store, id: RunId, after: u32) -> Result<String> {
+    let row = store.run(id)?.ok_or_else(|| super::run_not_found(id))?;
+    let history = store.history(id, after, limits::HISTORY_ROWS as u32)?;
+    let mut json = run_json(&row)?;
+    json.steps = Some(history.iter().map(step_json).collect::<Result<_>>()?);
+    if history.len() as u64 == limits::HISTORY_ROWS {
+        json.next_after = history.last().map(|step| step.sequence);
+    }
+    render(&json)
+}
+
+/// A page of runs, newest first, without their values.
+pub fn runs(store: &mut dyn Store, filter: &RunFilter) -> Result<String> {
+    let rows = store.list(filter)?;
+    let cursor = rows.last().filter(|_| rows.len() == filter.limit as usize).map(|row| row.id);
+    let summary = |row| Ok(RunJson { payload: None, trigger: None, output: None, ..run_json(row)? });
+    render(&RunsJson { runs: rows.iter().map(summary).collect::<Result<_>>()?, cursor })
+}
+
+fn run_json(row: &RunRow) -> Result<RunJson<'_>> {
+    Ok(RunJson {
+        run: row.id,
+        workflow: &row.workflow_id,
+        status: row.status,
+        payload: value(row.payload.as_deref())?,
+        trigger: value(row.trigger.as_deref())?,
+        output: value(row.output.as_deref())?,
+        error: value(row.error.as_deref())?,
+        created_at_ms: row.created_at_ms,
+        finished_at_ms: row.finished_at_ms,
+        steps: None,
+        next_after: None,
+    })
+}
+
+fn step_json(row: &StepRow) -> Result<StepJson<'_>> {
+    Ok(StepJson {
+        sequence: row.sequence,
+        name: &row.name,
+        handler: row.handler,
+        attempt: row.attempt,
+        status: row.status,
+        output: value(row.output.as_deref())?,
+        error: value(row.error.as_deref())?,
+        retry_at_ms: row.retry_at_ms,
+        started_at_ms: row.started_at_ms,
+        finished_at_ms: row.finished_at_ms,
+    })
+}
+
+/// A recorded value that is no longer JSON is damage, and is reported instead of served (P9).
+fn value(text: Option<&str>) -> Result<Option<&RawValue>> {
+    text.map(|text| serde_json::from_str(text).map_err(|_| Error::corrupt("a recorded value is not JSON"))).transpose()
+}
+
+fn render(json: &impl Serialize) -> Result<String> {
+    serde_json::to_string(json).map_err(|error| Error::bug(error.to_string()))
+}

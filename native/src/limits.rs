@@ -1,0 +1,67 @@
+//! Every bound of the engine, in one place. Exceeding one is an error with its own code, never a crash or a silent cut.
+//!
+//! `runtime/native/generated.ts` and `docs/limits.md` are generated from this table.
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident = $value:expr;)+) => {
+        $($(#[doc = $doc])+ pub const $name: u64 = $value;)+
+
+        /// Name, value and meaning of every limit, in the order of this file.
+        pub const ALL: &[(&str, u64, &str)] = &[$((stringify!($name), $value, concat!($($doc),+))),+];
+    };
+}
+
+limits! {
+    /// Bytes of one request (one `cronflow_call` or `cronflow_submit`).
+    REQUEST_BYTES = 64 << 20;
+    /// Commands in one request.
+    COMMANDS_PER_REQUEST = 16_384;
+    /// Requests waiting for the engine thread; one more is answered `queue_full`.
+    REQUESTS_QUEUED = 4_096;
+    /// Bytes of all requests waiting for the engine thread.
+    REQUEST_BYTES_QUEUED = 256 << 20;
+    /// Bytes of requests taken into one commit (at least one request is always taken).
+    REQUEST_BYTES_PER_COMMIT = 16 << 20;
+    /// Bytes of answers the host has not taken yet; beyond it the engine thread waits before it takes more work.
+    ANSWER_BYTES_QUEUED = 256 << 20;
+    /// Answers kept, to be given again to a repeated request.
+    ANSWERS_REMEMBERED = 64;
+    /// Bytes of one recorded value: a payload, an output, an error.
+    VALUE_BYTES = 4 << 20;
+    /// Nesting of one recorded value.
+    VALUE_DEPTH = 128;
+    /// Bytes of a workflow definition.
+    DEFINITION_BYTES = 1 << 20;
+    /// Nodes (steps and actions) of one workflow.
+    NODES_PER_WORKFLOW = 1_000;
+    /// Workflows defined in one engine.
+    WORKFLOWS = 10_000;
+    /// Characters of a workflow id or a step name.
+    NAME_LENGTH = 128;
+    /// Bytes of an idempotency key.
+    KEY_BYTES = 512;
+    /// Bytes of a cancellation reason.
+    REASON_BYTES = 1_024;
+    /// Runs that execute, or wait for a free slot. Runs that wait on a timer are not counted: they cost disk only.
+    RUNS_ACTIVE = 1_000_000;
+    /// Slots a host may offer: runs whose handlers execute at the same time.
+    CAPACITY = 100_000;
+    /// Attempts of one step that a retry policy may ask for.
+    RETRY_ATTEMPTS = 1_000;
+    /// The longest duration in milliseconds: 100 years of 365 days.
+    DURATION_MS = 100 * 365 * 24 * 3_600_000;
+    /// Process deaths during one step after which its run is failed with code `crash_loop`.
+    CRASH_LOOP_DEATHS = 3;
+    /// Process deaths during one step after which its run executes with no other such run beside it.
+    SUSPECT_DEATHS = 2;
+    /// Timers fired in one commit; the rest follow in the next.
+    TIMERS_PER_COMMIT = 4_096;
+    /// Runs in one page of a list.
+    LIST_ROWS = 1_000;
+    /// Attempts in one page of a run's history.
+    HISTORY_ROWS = 10_000;
+    /// Engines open at the same time in one process.
+    CORES = 256;
+    /// Milliseconds a synchronous call waits for the engine thread before it answers `call_timeout`.
+    CALL_MS = 30_000;
+}

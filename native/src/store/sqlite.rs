@@ -1,0 +1,253 @@
+//! The store on disk: one SQLite file in WAL mode. Opening, committing, and what its errors mean.
+//! The statements are in `sqlite/write.rs` and `sqlite/read.rs`.
+
+mod read;
+mod write;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::ownership::{Ownership, restrict};
+use super::{Claim, Store};
+use crate::error::{Code, Error, Result};
+use crate::ids::RunId;
+use crate::model::{DefinitionId, RunFilter, RunRow, RunSummary, StepRow, Timer, Write};
+
+/// `PRAGMA application_id`: "crnf". A file with another one is not ours.
+const APPLICATION_ID: i32 = 0x6372_6E66;
+
+/// One script per version of the file; a file at version n has had the first n applied.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_runs.sql")];
+
+/// Pages in the write-ahead log after which a commit also moves them into the database file.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// A power cut: `synchronous=FULL`.
+    #[default]
+    Full,
+    /// A process death. A power cut may take the last commits: `synchronous=NORMAL`.
+    Relaxed,
+}
+
+/// A store in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    // Dropped after the connection.
+    _ownership: Ownership,
+}
+
+impl SqliteStore {
+    /// Opens or creates a database file, and becomes its owner.
+    pub fn open(path: &Path, durability: Durability) -> Result<SqliteStore> {
+        let path = prepare_path(path)?;
+        let ownership = Ownership::take(&path)?;
+        create_file(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags).map_err(|error| open_error(&path, &error))?;
+        let mut store = SqliteStore { connection, _ownership: ownership };
+        store.configure(durability).and_then(|()| store.migrate(&path)).map_err(|error| match error {
+            Failure::Ours(error) => error,
+            Failure::Sqlite(error) => open_error(&path, &error),
+        })?;
+        Ok(store)
+    }
+
+    fn configure(&mut self, durability: Durability) -> std::result::Result<(), Failure> {
+        let connection = &self.connection;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        // The first statement that reads the file: here a file that is no database shows.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        let synchronous = match durability {
+            Durability::Full => "FULL",
+            Durability::Relaxed => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        Ok(())
+    }
+
+    fn migrate(&mut self, path: &Path) -> std::result::Result<(), Failure> {
+        let pragma = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        let version = pragma("user_version")?;
+        let application = pragma("application_id")?;
+        let tables: i64 = self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if application != APPLICATION_ID && (application != 0 || tables > 0) {
+            let message = format!("{} is a database of another application", path.display());
+            return Err(Failure::Ours(Error::new(Code::DatabaseForeign, message)));
+        }
+        let known = MIGRATIONS.len() as i32;
+        if version > known {
+            let message = format!(
+                "{} has version {version}, this cronflow-ffi knows versions up to {known}: use a newer cronflow-ffi",
+                path.display()
+            );
+            return Err(Failure::Ours(Error::new(Code::DatabaseNewer, message)));
+        }
+        if version < known {
+            let transaction = self.connection.transaction()?;
+            for migration in &MIGRATIONS[version.max(0) as usize..] {
+                transaction.execute_batch(migration)?;
+            }
+            transaction.pragma_update(None, "user_version", known)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Result<()> {
+        self.execute("BEGIN")
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.execute("COMMIT")
+    }
+
+    fn rollback(&mut self) {
+        // SQLite has already rolled back after some errors; then there is nothing to do.
+        if !self.connection.is_autocommit() && self.execute("ROLLBACK").is_err() {
+            debug_assert!(self.connection.is_autocommit());
+        }
+    }
+
+    fn write(&mut self, write: &Write<'_>) -> Result<()> {
+        write::write(&self.connection, write).map_err(|error| sqlite_error(&error))
+    }
+
+    fn define(&mut self, workflow_id: &str, hash: &str, definition: &str, now_ms: i64) -> Result<DefinitionId> {
+        write::define(&self.connection, workflow_id, hash, definition, now_ms).map_err(|error| sqlite_error(&error))
+    }
+
+    fn claim(&mut self, workflow_id: &str, key: &str, claim: &Claim) -> Result<Option<Claim>> {
+        write::claim(&self.connection, workflow_id, key, claim).map_err(|error| sqlite_error(&error))
+    }
+
+    fn definition(&mut self, id: DefinitionId) -> Result<Option<String>> {
+        read::definition(&self.connection, id).map_err(|error| sqlite_error(&error))
+    }
+
+    fn summary(&mut self, run: RunId) -> Result<Option<RunSummary>> {
+        read::summary(&self.connection, run).map_err(|error| sqlite_error(&error))
+    }
+
+    fn ready_runs(&mut self, workflow_id: &str) -> Result<Vec<RunId>> {
+        read::ready_runs(&self.connection, workflow_id).map_err(|error| sqlite_error(&error))
+    }
+
+    fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>> {
+        read::due_timers(&self.connection, now_ms, limit).map_err(|error| sqlite_error(&error))
+    }
+
+    fn next_timer(&mut self) -> Result<Option<i64>> {
+        read::next_timer(&self.connection).map_err(|error| sqlite_error(&error))
+    }
+
+    fn last_run(&mut self) -> Result<Option<RunId>> {
+        read::last_run(&self.connection).map_err(|error| sqlite_error(&error))
+    }
+
+    fn run(&mut self, id: RunId) -> Result<Option<RunRow>> {
+        read::run(&self.connection, id).map_err(|error| sqlite_error(&error))
+    }
+
+    fn history(&mut self, run: RunId, after: u32, limit: u32) -> Result<Vec<StepRow>> {
+        read::history(&self.connection, run, after, limit).map_err(|error| sqlite_error(&error))
+    }
+
+    fn list(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>> {
+        read::list(&self.connection, filter).map_err(|error| sqlite_error(&error))
+    }
+}
+
+impl SqliteStore {
+    fn execute(&self, sql: &str) -> Result<()> {
+        let run = || self.connection.prepare_cached(sql)?.execute([]);
+        run().map(drop).map_err(|error| sqlite_error(&error))
+    }
+}
+
+enum Failure {
+    Ours(Error),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Sqlite(error)
+    }
+}
+
+/// The absolute path, in a directory that exists; a missing directory is created for its owner only.
+fn prepare_path(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).map_err(|error| file_error(path, &error))?;
+    if path.is_dir() {
+        return Err(Error::new(Code::PathInvalid, format!("{} is a directory, not a database file", path.display())));
+    }
+    if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(directory).map_err(|error| file_error(directory, &error))?;
+    }
+    Ok(path)
+}
+
+/// SQLite creates files readable by all; one that exists keeps its mode, and `-wal` and `-shm` follow it.
+fn create_file(path: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    restrict(&mut options);
+    // Closed before SQLite opens the file, so that no lock of SQLite's is lost with it.
+    options.open(path).map(drop).map_err(|error| file_error(path, &error))
+}
+
+/// What an error of the file system means.
+pub(super) fn file_error(path: &Path, error: &io::Error) -> Error {
+    let code = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Code::NotWritable,
+        io::ErrorKind::StorageFull => Code::DiskFull,
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Code::PathInvalid,
+        _ => Code::StorageFailed,
+    };
+    Error::new(code, format!("{}: {error}", path.display()))
+}
+
+fn open_error(path: &Path, error: &rusqlite::Error) -> Error {
+    let mapped = sqlite_error(error);
+    if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+        return Error::new(Code::NotADatabase, format!("{} is not a SQLite database", path.display()));
+    }
+    Error::new(mapped.code, format!("{}: {}", path.display(), mapped.message))
+}
+
+/// What an error of SQLite means. Values of a wrong type or word in a column are damage, like a broken page.
+pub(super) fn sqlite_error(error: &rusqlite::Error) -> Error {
+    use rusqlite::Error as E;
+    let code = match error {
+        E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..) => {
+            Code::DatabaseCorrupt
+        }
+        _ => match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Code::DiskFull,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::DatabaseCorrupt,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Code::NotWritable,
+            Some(ErrorCode::ConstraintViolation | ErrorCode::ApiMisuse | ErrorCode::TypeMismatch) => {
+                Code::InvariantBroken
+            }
+            _ => Code::StorageFailed,
+        },
+    };
+    Error::new(code, format!("the database answered: {error}"))
+}

@@ -1,0 +1,239 @@
+/** The engine as users hold it: define, start, trigger, look, stop. Assembly; the rules are in the core. */
+import type { Hono } from "hono";
+import { type AnyWorkflow, type PayloadOf, type RunOutputOf, Workflow } from "./builder/workflow.ts";
+import { Definition, type WorkflowOptions } from "./definition.ts";
+import { type Duration, milliseconds } from "./duration.ts";
+import { InvalidError, NotFoundError, type RecordedError, RunError, UnavailableError } from "./errors.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { createRoutes } from "./http/routes.ts";
+import { encode } from "./json.ts";
+import type { Logger } from "./log.ts";
+import type { RunRecordMessage } from "./native/protocol.ts";
+import { type ListOptions, type RunList, type RunRecord, runRecord, runSummary } from "./records.ts";
+import { parse } from "./schema.ts";
+import { Session, type StartedRun } from "./session.ts";
+
+/** What an engine is created or started with. What `start` says wins. */
+export interface EngineOptions {
+  /** Path of the database file; `:memory:` forgets everything at the end. Default `./cronflow.db`. */
+  readonly database?: string;
+  /** `"full"` survives a power cut, `"relaxed"` a process death: a power cut may take the last commits. Default full. */
+  readonly durability?: "full" | "relaxed";
+  /** Runs whose handlers execute at the same time. Default 256. */
+  readonly concurrency?: number;
+  /** Default `console`. */
+  readonly log?: Logger;
+}
+
+export interface StartOptions extends EngineOptions {
+  /** Serves webhooks and `/health` on this port; 0 takes a free one. Without it nothing is served. */
+  readonly port?: number;
+  /** Default all interfaces. */
+  readonly hostname?: string;
+  /** Stops on SIGTERM and SIGINT, then lets the signal end the process. Default true. */
+  readonly handleSignals?: boolean;
+}
+
+export interface TriggerOptions {
+  /** The same key and payload find the same run; another payload is a conflict. */
+  readonly idempotencyKey?: string;
+}
+
+/** How long `stop` and signals wait for handlers that execute. */
+const PATIENCE_MS = 10_000;
+
+/** A durable workflow engine over one database file. */
+export class Cronflow {
+  readonly #options: EngineOptions;
+  readonly #definitions = new Map<string, Definition>();
+  #session: Session | undefined;
+  #starting: Promise<void> | undefined;
+  #server: Bun.Server<unknown> | undefined;
+  #routes: Hono | undefined;
+  #log: Logger;
+  #removeListeners = (): void => {};
+
+  constructor(options: EngineOptions = {}) {
+    this.#options = options;
+    this.#log = options.log ?? console;
+  }
+
+  /** Begins a workflow. Its steps are added by the methods of what is returned, before `start`. */
+  define(options: WorkflowOptions): Workflow {
+    if (this.#session !== undefined || this.#starting !== undefined) {
+      throw new InvalidError("definition_invalid", `Workflow \`${options.id}\` was defined after start(): define workflows first.`);
+    }
+    if (this.#definitions.has(options.id)) {
+      throw new InvalidError("definition_invalid", `Two workflows have the id \`${options.id}\`: rename one.`);
+    }
+    const definition = new Definition(options);
+    this.#definitions.set(options.id, definition);
+    return new Workflow(definition);
+  }
+
+  /** Opens the database, continues open runs, and serves HTTP if a port is given. */
+  async start(options: StartOptions = {}): Promise<void> {
+    if (this.#session !== undefined || this.#starting !== undefined) {
+      throw new InvalidError("config_invalid", "This engine is already started.");
+    }
+    this.#starting = this.#open({ ...this.#options, ...options });
+    try {
+      await this.#starting;
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
+  /** Takes no new work, lets handlers finish for `timeout` (default 10 s), and leaves the rest to the next start. */
+  async stop({ timeout = PATIENCE_MS }: { timeout?: Duration } = {}): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    await Promise.all([this.#server?.stop(), session.stop(milliseconds(timeout))]);
+    this.#server = undefined;
+    this.#session = undefined;
+    this.#removeListeners();
+  }
+
+  /** Starts a run and gives its id after the commit. */
+  trigger<W extends AnyWorkflow>(workflow: W, payload: PayloadOf<W>, options?: TriggerOptions): Promise<string>;
+  trigger(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<string>;
+  async trigger(workflow: string | AnyWorkflow, payload?: unknown, options: TriggerOptions = {}): Promise<string> {
+    return (await this.#startRun(workflow, payload, options, false)).runId;
+  }
+
+  /** Starts a run, waits for it, and gives its output. Throws a `RunError` when it does not complete. */
+  execute<W extends AnyWorkflow>(workflow: W, payload: PayloadOf<W>, options?: TriggerOptions): Promise<RunOutputOf<W>>;
+  execute(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<unknown>;
+  async execute(workflow: string | AnyWorkflow, payload?: unknown, options: TriggerOptions = {}): Promise<unknown> {
+    const started = await this.#startRun(workflow, payload, options, true);
+    if (!started.repeated) await started.ended;
+    return this.result(started.runId);
+  }
+
+  /** Waits for a run and gives its output. Throws a `RunError` when it does not complete. */
+  async result(runId: string): Promise<unknown> {
+    const session = this.#running();
+    const ended = session.ended(runId);
+    let record = await session.run(runId);
+    if (!hasEnded(record)) {
+      await ended;
+      record = await this.#running().run(runId);
+    }
+    if (record.status === "completed") return record.output;
+    if (!hasEnded(record)) throw new UnavailableError("closed", `The engine was stopped before run ${runId} ended.`);
+    throw new RunError(runId, record.status as RunError["status"], record.error as RecordedError);
+  }
+
+  /** Everything that is recorded of a run. */
+  async inspect(runId: string): Promise<RunRecord> {
+    return runRecord(await this.#running().run(runId));
+  }
+
+  /** Runs, newest first. */
+  async list(options: ListOptions = {}): Promise<RunList> {
+    const { workflowId, status, since, limit, cursor } = options;
+    const query = { workflow: workflowId, status, since_ms: since === undefined ? undefined : Number(since), limit, cursor };
+    const page = await this.#running().ask<{ runs: RunRecordMessage[]; cursor?: string }>(
+      `{"query":{"runs":${JSON.stringify(query)}}}`,
+    );
+    return { runs: page.runs.map(runSummary), ...(page.cursor !== undefined && { cursor: page.cursor }) };
+  }
+
+  /** Ends a run as cancelled. Throws a `ConflictError` when it has already ended. */
+  async cancelRun(runId: string, reason?: string): Promise<void> {
+    await this.#running().ask(`{"cancel":${JSON.stringify({ run: runId, reason })}}`);
+  }
+
+  /** The HTTP interface as a Hono app, to mount under a prefix of your own. */
+  routes(): Hono {
+    this.#routes ??= createRoutes({
+      definitions: this.#definitions,
+      session: () => this.#running(),
+      result: (runId) => this.result(runId),
+      log: () => this.#log,
+    });
+    return this.#routes;
+  }
+
+  /** The HTTP interface as a fetch handler. */
+  readonly fetch = (request: Request): Response | Promise<Response> => this.routes().fetch(request);
+
+  /** Where HTTP is served, if it is. */
+  get url(): URL | undefined {
+    return this.#server?.url;
+  }
+
+  async #open(options: StartOptions): Promise<void> {
+    const { database = "./cronflow.db", durability = "full", concurrency = 256, log = console, port, hostname } = options;
+    this.#log = log;
+    const session = await Session.open({ core: { database, durability }, definitions: this.#definitions, concurrency, log });
+    this.#session = session;
+    this.#listen(options.handleSignals ?? true);
+    if (port === undefined) return;
+    try {
+      this.#server = Bun.serve({ port, ...(hostname !== undefined && { hostname }), fetch: this.fetch });
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #startRun(workflow: string | AnyWorkflow, payload: unknown, options: TriggerOptions, wait: boolean): Promise<StartedRun> {
+    const workflowId = typeof workflow === "string" ? workflow : workflow.id;
+    const definition = this.#definitions.get(workflowId);
+    if (definition === undefined) {
+      throw new NotFoundError("workflow_not_found", `No workflow \`${workflowId}\` is defined in this process.`);
+    }
+    const session = this.#running();
+    const text = encode(await parsePayload(definition, payload), "payload");
+    const { idempotencyKey } = options;
+    return session.start(
+      {
+        workflowId,
+        payload: text,
+        trigger: '{"type":"manual"}',
+        ...(idempotencyKey !== undefined && { idempotency: { key: idempotencyKey, fingerprint: fingerprint(text ?? "") } }),
+      },
+      wait,
+    );
+  }
+
+  #running(): Session {
+    if (this.#session === undefined) throw new UnavailableError("closed", "This engine is not started: call start() first.");
+    return this.#session;
+  }
+
+  /** Closes the core at the end of the process; signals stop it in order first. */
+  #listen(handleSignals: boolean): void {
+    const onExit = (): void => this.#session?.close();
+    const onSignal = (signal: NodeJS.Signals): void => {
+      this.stop().finally(() => process.kill(process.pid, signal));
+    };
+    process.on("exit", onExit);
+    if (handleSignals) for (const signal of SIGNALS) process.once(signal, onSignal);
+    this.#removeListeners = () => {
+      process.off("exit", onExit);
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    };
+  }
+}
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** An engine of its own, beside the default one. */
+export function createCronflow(options?: EngineOptions): Cronflow {
+  return new Cronflow(options);
+}
+
+function hasEnded({ status }: RunRecordMessage): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled" || status === "stuck";
+}
+
+async function parsePayload(definition: Definition, payload: unknown): Promise<unknown> {
+  const manual = definition.triggers.find((trigger) => trigger.type === "manual");
+  if (manual?.schema === undefined) return payload;
+  const parsed = await parse(manual.schema, payload);
+  if ("value" in parsed) return parsed.value;
+  const issues = parsed.issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
+  throw new InvalidError("value_invalid", `The payload of workflow \`${definition.id}\` is not valid: ${issues}`);
+}

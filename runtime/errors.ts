@@ -1,0 +1,80 @@
+import { CODES, type Code, type ErrorClass } from "./native/generated.ts";
+
+export type { Code, ErrorClass };
+
+/** What every error of the engine has: a stable `code`, and a `kind` that says what can be done about it. */
+export class CronflowError extends Error {
+  /** The stable code, one of `CODES`. */
+  readonly code: Code;
+  /** What the caller can do: the class of the code. */
+  readonly kind: ErrorClass;
+
+  constructor(code: Code, message: string) {
+    super(message);
+    this.name = new.target.name;
+    this.code = code;
+    this.kind = CODES[code].class;
+  }
+}
+
+/** The call is wrong: change it. */
+export class InvalidError extends CronflowError {}
+/** What the call names does not exist. */
+export class NotFoundError extends CronflowError {}
+/** The call comes too late, or contradicts what is recorded. */
+export class ConflictError extends CronflowError {}
+/** The engine has too much to do: try again later. */
+export class BusyError extends CronflowError {}
+/** The engine cannot do it now, and nothing was recorded: try again later. */
+export class UnavailableError extends CronflowError {}
+/** It may or may not have happened: repeat the same call. */
+export class UnknownOutcomeError extends CronflowError {}
+/** The stored data is damaged. */
+export class CorruptError extends CronflowError {}
+/** The engine broke one of its own rules. */
+export class BugError extends CronflowError {}
+
+/** The class of the errors of each kind. */
+export const ERROR_CLASSES: Record<ErrorClass, new (code: Code, message: string) => CronflowError> = {
+  invalid: InvalidError,
+  not_found: NotFoundError,
+  conflict: ConflictError,
+  busy: BusyError,
+  unavailable: UnavailableError,
+  unknown_outcome: UnknownOutcomeError,
+  corrupt: CorruptError,
+  bug: BugError,
+};
+
+/** The error of a code, in the class of its kind. */
+export function errorOf(code: Code, message: string): CronflowError {
+  return new ERROR_CLASSES[CODES[code].class](code, message);
+}
+
+/** Thrown in a step: no further attempt helps, whatever its retry policy says. */
+export class NonRetryableError extends Error {
+  override readonly name = "NonRetryableError";
+}
+
+/** What is recorded of an error a handler threw. */
+export interface RecordedError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+}
+
+/** A run that `execute` or `result` waited for did not complete. */
+export class RunError extends Error {
+  override readonly name = "RunError";
+  constructor(
+    /** The run. */
+    readonly runId: string,
+    /** How it ended. */
+    readonly status: "failed" | "cancelled" | "stuck",
+    /** Why. */
+    readonly error: RecordedError,
+  ) {
+    super(`run ${runId} ${status === "stuck" ? "is stuck" : status === "failed" ? "failed" : "was cancelled"}: ${error.message}`);
+  }
+}

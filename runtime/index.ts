@@ -1,0 +1,22 @@
+/**
+ * cronflow-ffi: durable workflows inside a Bun process.
+ *
+ * @module
+ */
+import { Cronflow } from "./app.ts";
+
+export type { EngineOptions, StartOptions, TriggerOptions } from "./app.ts";
+export { Cronflow, createCronflow } from "./app.ts";
+export type { AnyWorkflow, PayloadOf, RunOutputOf } from "./builder/workflow.ts";
+export { Workflow } from "./builder/workflow.ts";
+export type { AnyContext, Context, ErrorContext, TriggerInfo } from "./context.ts";
+export type { BackoffOptions, Hook, RetryOptions, StepOptions, WebhookOptions, WorkflowOptions } from "./definition.ts";
+export type { Duration } from "./duration.ts";
+export * from "./errors.ts";
+export type { Logger } from "./log.ts";
+export type { Recorded } from "./recorded.ts";
+export type { AttemptRecord, ListOptions, RunList, RunRecord, RunStatus, RunSummary, StepStatus } from "./records.ts";
+export type { Schema } from "./schema.ts";
+
+/** The default engine. */
+export const cronflow: Cronflow = new Cronflow();

@@ -1,0 +1,162 @@
+/**
+ * The six C functions, behind one class. Both buffers belong to JavaScript and live as long as the core; typed
+ * arrays are passed as they are, because a kept pointer goes stale (docs/ARCHITECTURE.md, "The door").
+ */
+import { dlopen, FFIType } from "bun:ffi";
+import { BugError, BusyError, type CronflowError, errorOf, InvalidError, UnavailableError } from "../errors.ts";
+import { ABI_VERSION, LIMITS, VERSION } from "./generated.ts";
+import { findLibrary } from "./library.ts";
+import type { AboutMessage, AnswerMessage, ErrorMessage, ResultMessage } from "./protocol.ts";
+
+const { u32, i32, ptr } = FFIType;
+const SYMBOLS = {
+  cronflow_abi_version: { args: [], returns: u32 },
+  cronflow_open: { args: [ptr, u32], returns: u32 },
+  cronflow_call: { args: [u32, ptr, u32, ptr, u32], returns: i32 },
+  cronflow_submit: { args: [u32, ptr, u32], returns: i32 },
+  cronflow_take: { args: [u32, ptr, u32], returns: i32 },
+  cronflow_close: { args: [u32], returns: i32 },
+} as const;
+
+type Functions = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+
+const FIRST_BYTES = 64 << 10;
+
+/** What a core is opened with. */
+export interface CoreConfig {
+  /** Path of the database file, or `:memory:`. */
+  readonly database: string;
+  readonly durability?: "full" | "relaxed";
+  /** Work on the calling thread, in `call`. */
+  readonly inline?: boolean;
+}
+
+/** One open engine. */
+export class Core {
+  readonly #functions: Functions;
+  readonly #handle: number;
+  #input = bytes(FIRST_BYTES);
+  #output = bytes(FIRST_BYTES);
+  /** What the engine says of itself. */
+  readonly about: AboutMessage;
+
+  constructor(config: CoreConfig, library: string = findLibrary()) {
+    this.#functions = load(library);
+    const length = this.#write(JSON.stringify(config));
+    this.#handle = this.#functions.cronflow_open(this.#input, length);
+    try {
+      this.about = this.ask('{"query":{"about":{}}}') as unknown as AboutMessage;
+      if (this.about.version !== VERSION) {
+        throw new InvalidError(
+          "config_invalid",
+          `${library} has version ${this.about.version}, this cronflow-ffi ${VERSION}: install matching versions.`,
+        );
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Applies a request on this thread's time and gives its answer. */
+  call(request: string): AnswerMessage {
+    const length = this.#write(request);
+    const written = this.#functions.cronflow_call(this.#handle, this.#input, length, this.#output, this.#output.length);
+    return this.#read(written) as AnswerMessage;
+  }
+
+  /** Applies one command by `call` and gives its result; throws what the engine refused. */
+  ask(command: string): ResultMessage {
+    const answer = this.call(`{"now_ms":${Date.now()},"commands":[${command}]}`);
+    const request = answer.requests?.[0];
+    const result = request?.results?.[0];
+    const error = answer.error ?? request?.error ?? refusal(result);
+    if (error !== undefined) throw errorOf(error.code, error.message);
+    return result as ResultMessage;
+  }
+
+  /** Queues a request; false when the queue is full. */
+  submit(request: string): boolean {
+    const length = this.#write(request);
+    const code = this.#functions.cronflow_submit(this.#handle, this.#input, length);
+    if (code === 0) return true;
+    if (code === QUEUE_FULL) return false;
+    throw doorError(code);
+  }
+
+  /** The next committed answer, or none; then the next one writes a byte to `about.wake_fd`. */
+  take(): AnswerMessage | undefined {
+    const written = this.#functions.cronflow_take(this.#handle, this.#output, this.#output.length);
+    return written === 0 ? undefined : (this.#read(written) as AnswerMessage);
+  }
+
+  /** Ends the engine; what is queued is committed first. Closing twice does nothing. */
+  close(): void {
+    this.#functions.cronflow_close(this.#handle);
+  }
+
+  #write(text: string): number {
+    if (text.length * 3 > this.#input.length) this.#input = bytes(text.length * 3);
+    return this.#input.utf8Write(text, 0);
+  }
+
+  #read(written: number): unknown {
+    if (written < 0) throw doorError(written);
+    if (written > this.#output.length) {
+      this.#output = bytes(written + (written >> 1));
+      return this.#read(this.#functions.cronflow_take(this.#handle, this.#output, this.#output.length));
+    }
+    return JSON.parse(this.#output.utf8Slice(0, written));
+  }
+}
+
+/** Why a command was refused, if it was. */
+export function refusal(result: ResultMessage | undefined): ErrorMessage | undefined {
+  return (result as { refused?: ErrorMessage } | null | undefined)?.refused;
+}
+
+// In the typed interface of Bun's Buffer these two are missing.
+type Bytes = Buffer & { utf8Write(text: string, offset: number): number; utf8Slice(start: number, end: number): string };
+
+function bytes(length: number): Bytes {
+  return Buffer.from(new ArrayBuffer(length)) as Bytes;
+}
+
+const loaded = new Map<string, Functions>();
+
+/** The library is loaded once and stays: its threads may outlive any engine. */
+function load(path: string): Functions {
+  const known = loaded.get(path);
+  if (known !== undefined) return known;
+  let library: ReturnType<typeof dlopen<typeof SYMBOLS>>;
+  try {
+    library = dlopen(path, SYMBOLS);
+  } catch (error) {
+    throw new Error(`${path} is not a native library of cronflow-ffi: ${(error as Error).message}`, { cause: error });
+  }
+  const abi = library.symbols.cronflow_abi_version();
+  if (abi !== ABI_VERSION) {
+    throw new Error(`${path} has ABI version ${abi}, this cronflow-ffi needs ${ABI_VERSION}: install matching versions.`);
+  }
+  loaded.set(path, library.symbols);
+  return library.symbols;
+}
+
+const QUEUE_FULL = -3;
+
+/** What the negative codes of `native/include/cronflow.h` mean. */
+function doorError(code: number): CronflowError {
+  switch (code) {
+    case -2:
+    case -4:
+      return new UnavailableError("closed", "The engine is closed.");
+    case QUEUE_FULL:
+      return new BusyError("queue_full", "Too many requests wait for the engine; try again later.");
+    case -5:
+      return new BugError("poisoned", "The engine stopped after an internal error; restart the process.");
+    case -6:
+      return new InvalidError("request_too_large", `A request has at most ${LIMITS.REQUEST_BYTES} bytes.`);
+    default:
+      return new BugError("invariant_broken", `The native library answered with code ${code}.`);
+  }
+}

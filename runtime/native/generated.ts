@@ -1,0 +1,101 @@
+// Generated from native/src by native/tests/generated.rs. Do not edit.
+
+export const VERSION = "0.1.0";
+export const ABI_VERSION = 1;
+
+/** Every error code of the core, its class and its meaning. */
+export const CODES = {
+  request_invalid: { class: "invalid", meaning: "The request is not UTF-8 JSON of the protocol's shape." },
+  request_too_large: { class: "invalid", meaning: "The request is larger than the limit." },
+  config_invalid: { class: "invalid", meaning: "The configuration given to `cronflow_open` is wrong." },
+  definition_invalid: { class: "invalid", meaning: "The workflow definition is wrong." },
+  value_invalid: { class: "invalid", meaning: "A value cannot be recorded as JSON." },
+  value_too_large: { class: "invalid", meaning: "A recorded value is larger than the limit." },
+  value_too_deep: { class: "invalid", meaning: "A recorded value is nested deeper than the limit." },
+  run_id_invalid: { class: "invalid", meaning: "A run id is not of the form `run_…`." },
+  text_invalid: { class: "invalid", meaning: "An idempotency key, reason or other text is empty or too long." },
+  cursor_invalid: { class: "invalid", meaning: "A page cursor was not given by this engine." },
+  path_invalid: { class: "invalid", meaning: "The database path cannot be used: a directory, or in a directory that does not exist." },
+  not_a_database: { class: "invalid", meaning: "The file is not a SQLite database." },
+  database_foreign: { class: "invalid", meaning: "The file is a SQLite database of another application." },
+  database_newer: { class: "invalid", meaning: "The file was written by a newer version of the engine." },
+  not_writable: { class: "invalid", meaning: "The file or its directory may not be written by this process." },
+  handle_invalid: { class: "invalid", meaning: "The handle was never given out, or is closed." },
+  workflow_not_found: { class: "not_found", meaning: "No workflow of this id is defined." },
+  run_not_found: { class: "not_found", meaning: "No run of this id is stored." },
+  attempt_ended: { class: "conflict", meaning: "The attempt has already ended; its late result is refused." },
+  run_ended: { class: "conflict", meaning: "The run has already ended." },
+  idempotency_conflict: { class: "conflict", meaning: "The idempotency key was used with another body." },
+  request_repeated: { class: "conflict", meaning: "The request was applied before, and its answer is no longer remembered." },
+  queue_full: { class: "busy", meaning: "Too many requests wait for the engine." },
+  too_many_runs: { class: "busy", meaning: "Too many runs are active." },
+  too_many_workflows: { class: "busy", meaning: "Too many workflows are defined." },
+  too_many_cores: { class: "busy", meaning: "Too many engines are open in this process." },
+  database_owned: { class: "unavailable", meaning: "Another process, or another engine of this process, owns the database file." },
+  disk_full: { class: "unavailable", meaning: "The disk is full; nothing of the batch was recorded." },
+  storage_failed: { class: "unavailable", meaning: "The storage failed; nothing of the batch was recorded." },
+  closed: { class: "unavailable", meaning: "The engine is closed." },
+  call_timeout: { class: "unknown_outcome", meaning: "The engine thread did not answer in time; the command may still be applied." },
+  database_corrupt: { class: "corrupt", meaning: "The database file is damaged." },
+  poisoned: { class: "bug", meaning: "A panic was caught; the engine refuses further work." },
+  invariant_broken: { class: "bug", meaning: "A rule of the engine was broken; nothing of the batch was recorded." },
+} as const;
+
+export type Code = keyof typeof CODES;
+export type ErrorClass = (typeof CODES)[Code]["class"];
+
+/** Every bound of the core. */
+export const LIMITS = {
+  /** Bytes of one request (one `cronflow_call` or `cronflow_submit`). */
+  REQUEST_BYTES: 67108864,
+  /** Commands in one request. */
+  COMMANDS_PER_REQUEST: 16384,
+  /** Requests waiting for the engine thread; one more is answered `queue_full`. */
+  REQUESTS_QUEUED: 4096,
+  /** Bytes of all requests waiting for the engine thread. */
+  REQUEST_BYTES_QUEUED: 268435456,
+  /** Bytes of requests taken into one commit (at least one request is always taken). */
+  REQUEST_BYTES_PER_COMMIT: 16777216,
+  /** Bytes of answers the host has not taken yet; beyond it the engine thread waits before it takes more work. */
+  ANSWER_BYTES_QUEUED: 268435456,
+  /** Answers kept, to be given again to a repeated request. */
+  ANSWERS_REMEMBERED: 64,
+  /** Bytes of one recorded value: a payload, an output, an error. */
+  VALUE_BYTES: 4194304,
+  /** Nesting of one recorded value. */
+  VALUE_DEPTH: 128,
+  /** Bytes of a workflow definition. */
+  DEFINITION_BYTES: 1048576,
+  /** Nodes (steps and actions) of one workflow. */
+  NODES_PER_WORKFLOW: 1000,
+  /** Workflows defined in one engine. */
+  WORKFLOWS: 10000,
+  /** Characters of a workflow id or a step name. */
+  NAME_LENGTH: 128,
+  /** Bytes of an idempotency key. */
+  KEY_BYTES: 512,
+  /** Bytes of a cancellation reason. */
+  REASON_BYTES: 1024,
+  /** Runs that execute, or wait for a free slot. Runs that wait on a timer are not counted: they cost disk only. */
+  RUNS_ACTIVE: 1000000,
+  /** Slots a host may offer: runs whose handlers execute at the same time. */
+  CAPACITY: 100000,
+  /** Attempts of one step that a retry policy may ask for. */
+  RETRY_ATTEMPTS: 1000,
+  /** The longest duration in milliseconds: 100 years of 365 days. */
+  DURATION_MS: 3153600000000,
+  /** Process deaths during one step after which its run is failed with code `crash_loop`. */
+  CRASH_LOOP_DEATHS: 3,
+  /** Process deaths during one step after which its run executes with no other such run beside it. */
+  SUSPECT_DEATHS: 2,
+  /** Timers fired in one commit; the rest follow in the next. */
+  TIMERS_PER_COMMIT: 4096,
+  /** Runs in one page of a list. */
+  LIST_ROWS: 1000,
+  /** Attempts in one page of a run's history. */
+  HISTORY_ROWS: 10000,
+  /** Engines open at the same time in one process. */
+  CORES: 256,
+  /** Milliseconds a synchronous call waits for the engine thread before it answers `call_timeout`. */
+  CALL_MS: 30000,
+} as const;

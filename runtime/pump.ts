@@ -1,0 +1,232 @@
+/**
+ * Commands down, answers up. Commands of one turn of the event loop travel in one request; the core answers each
+ * commit once. Nothing here knows what a command means.
+ */
+import { errorOf } from "./errors.ts";
+import { type Core, refusal } from "./native/binding.ts";
+import type { AnswerMessage, EffectMessage, ErrorMessage, ResultMessage } from "./native/protocol.ts";
+
+/** Called with a command's result, or with why it was refused. */
+export type OnResult = (result: ResultMessage, error: ErrorMessage | undefined) => void;
+
+interface Command {
+  readonly text: string;
+  readonly onResult: OnResult;
+  /** Sent again while the engine cannot take it, instead of failing. */
+  readonly insist: boolean;
+}
+
+const COMMANDS_PER_REQUEST = 4_096;
+const CHARACTERS_PER_REQUEST = 8 << 20;
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 2_000;
+/** `setTimeout` fires at once for anything longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export interface PumpOptions {
+  readonly core: Core;
+  /** Carries out what the core has committed. */
+  readonly onEffect: (effect: EffectMessage) => void;
+  /** Which attempts this process executes: asked when effects may have been lost with a failed commit. */
+  readonly executing: () => Iterable<readonly [run: string, sequence: number]>;
+  /** The connection to the core is broken for good. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/** The traffic between one engine and its core. */
+export class Pump {
+  readonly #options: PumpOptions;
+  readonly #core: Core;
+  #queue: Command[] = [];
+  readonly #sent = new Map<number, Command[]>();
+  #seq = 0;
+  #capacity: number | undefined;
+  #flushing: NodeJS.Immediate | undefined;
+  #timer: Timer | undefined;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #pause: Timer | undefined;
+  #pauseMs = FIRST_PAUSE_MS;
+  #socket: Bun.Socket<unknown> | undefined;
+  #isReferenced = true;
+  #isClosed = false;
+
+  constructor(options: PumpOptions) {
+    this.#options = options;
+    this.#core = options.core;
+  }
+
+  /** Adopts the core's wake-up. */
+  async open(): Promise<void> {
+    const fd = this.#core.about.wake_fd;
+    if (fd === null) throw new Error("This core has no wake-up: it was opened inline.");
+    this.#socket = await Bun.connect({
+      fd,
+      socket: { data: () => this.drain(), error: (_socket: unknown, error: Error) => this.#fail(error) },
+      // The types do not know that a socket can be adopted.
+    } as unknown as Bun.TCPSocketConnectOptions<unknown>);
+    this.drain();
+  }
+
+  /** Queues a command. `insist`: it is sent again while storage fails, because its result exists nowhere else. */
+  send(text: string, onResult: OnResult, insist = false): void {
+    this.#queue.push({ text, onResult, insist });
+    this.#schedule();
+  }
+
+  /** The same as a promise. */
+  ask<Result extends ResultMessage>(text: string): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.send(text, (result, error) => (error === undefined ? resolve(result as Result) : reject(errorOf(error.code, error.message))));
+    });
+  }
+
+  /** Offers the core this many slots. */
+  setCapacity(capacity: number): void {
+    this.#capacity = capacity;
+    this.#schedule();
+  }
+
+  /** Takes in everything the core has committed. */
+  drain(): void {
+    if (this.#isClosed) return;
+    try {
+      for (let answer = this.#core.take(); answer !== undefined; answer = this.#core.take()) this.#receive(answer);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+    this.#hold();
+  }
+
+  /** Sends nothing more. Commands without an answer are refused. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearImmediate(this.#flushing);
+    clearTimeout(this.#timer);
+    clearTimeout(this.#pause);
+    this.#socket?.end();
+    const closed: ErrorMessage = { code: "closed", class: "unavailable", message: "The engine was stopped before it answered." };
+    const unanswered = [...this.#sent.values(), this.#queue].flat();
+    this.#sent.clear();
+    this.#queue = [];
+    for (const command of unanswered) command.onResult(null, closed);
+  }
+
+  #schedule(): void {
+    if (this.#flushing !== undefined || this.#isClosed || this.#pause !== undefined) return;
+    this.#flushing = setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushing = undefined;
+    // What has been committed meanwhile is taken in now, without a wake-up.
+    this.drain();
+    try {
+      while (this.#queue.length > 0 || this.#capacity !== undefined) {
+        if (!this.#submit(this.#nextCommands())) return this.#rest();
+      }
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+    this.#hold();
+  };
+
+  #nextCommands(): Command[] {
+    let characters = 0;
+    let count = 0;
+    while (count < this.#queue.length && count < COMMANDS_PER_REQUEST && characters < CHARACTERS_PER_REQUEST) {
+      characters += (this.#queue[count] as Command).text.length;
+      count += 1;
+    }
+    return count === this.#queue.length ? this.#queue.splice(0) : this.#queue.splice(0, count);
+  }
+
+  #submit(commands: Command[]): boolean {
+    const seq = this.#seq + 1;
+    const capacity = this.#capacity === undefined ? "" : `,"capacity":${this.#capacity}`;
+    const texts = commands.map((command) => command.text).join(",");
+    if (!this.#core.submit(`{"seq":${seq},"now_ms":${Date.now()}${capacity},"commands":[${texts}]}`)) {
+      this.#queue.unshift(...commands);
+      return false;
+    }
+    this.#capacity = undefined;
+    this.#seq = seq;
+    this.#sent.set(seq, commands);
+    return true;
+  }
+
+  #receive(answer: AnswerMessage): void {
+    if (answer.error !== undefined) throw errorOf(answer.error.code, answer.error.message);
+    for (const { seq, results, error } of answer.requests ?? []) {
+      const commands = this.#sent.get(seq) ?? [];
+      this.#sent.delete(seq);
+      if (error !== undefined) this.#refused(commands, error);
+      else this.#answered(commands, results ?? []);
+    }
+    for (const effect of answer.effects ?? []) this.#options.onEffect(effect);
+    this.#wake(answer.wake_at_ms);
+  }
+
+  #answered(commands: Command[], results: ResultMessage[]): void {
+    this.#pauseMs = FIRST_PAUSE_MS;
+    for (let index = 0; index < commands.length; index += 1) {
+      const result = results[index] as ResultMessage;
+      (commands[index] as Command).onResult(result, result === null ? undefined : refusal(result));
+    }
+  }
+
+  /** Nothing of the request was recorded. Results of handlers exist nowhere else: they are sent again. */
+  #refused(commands: Command[], error: ErrorMessage): void {
+    const again = commands.filter((command) => command.insist);
+    if (error.class === "unavailable" && again.length > 0) {
+      this.#queue.unshift(...again);
+    }
+    for (const command of commands) {
+      if (!command.insist || error.class !== "unavailable") command.onResult(null, error);
+    }
+    if (error.class === "unavailable") {
+      // Effects of the failed commit were never given out; this asks for them.
+      const executing = JSON.stringify([...this.#options.executing()]);
+      this.#queue.push({ text: `{"heartbeat":{"executing":${executing}}}`, onResult: () => {}, insist: true });
+      this.#rest();
+    }
+  }
+
+  /** Waits before it sends again: the queue is full or storage fails. */
+  #rest(): void {
+    this.#pause ??= setTimeout(() => {
+      this.#pause = undefined;
+      this.#schedule();
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  #wake(atMs: number | undefined): void {
+    const wakeAtMs = atMs ?? Number.POSITIVE_INFINITY;
+    if (wakeAtMs === this.#wakeAtMs) return;
+    this.#wakeAtMs = wakeAtMs;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (atMs === undefined || this.#isClosed) return;
+    const inMs = Math.min(Math.max(atMs - Date.now(), 0), LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => {
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      this.#submit([]);
+    }, inMs);
+  }
+
+  /** The process lives while an answer is due. */
+  #hold(): void {
+    const isPending = this.#sent.size > 0;
+    if (this.#socket === undefined || isPending === this.#isReferenced) return;
+    this.#isReferenced = isPending;
+    if (isPending) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  #fail(error: Error): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#options.onFailure(error);
+  }
+}

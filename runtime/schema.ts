@@ -1,0 +1,29 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+
+/** A schema of any library that follows Standard Schema (zod, valibot, arktype …). */
+export type Schema = StandardSchemaV1;
+
+/** What a schema gives. */
+export type OutputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<S> : unknown;
+
+/** What a schema found wrong, in a shape that may leave the process. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The parsed value, or what is wrong. Schemas of some libraries are functions, so only `~standard` tells them. */
+export async function parse(schema: Schema, value: unknown): Promise<{ value: unknown } | { issues: Issue[] }> {
+  const result = await schema["~standard"].validate(value);
+  if (result.issues === undefined) return { value: result.value };
+  return { issues: result.issues.map((issue) => ({ path: pathOf(issue.path), message: issue.message })) };
+}
+
+function pathOf(path: StandardSchemaV1.Issue["path"]): string {
+  let text = "$";
+  for (const segment of path ?? []) {
+    const key = typeof segment === "object" ? segment.key : segment;
+    text += typeof key === "number" ? `[${key}]` : `.${String(key)}`;
+  }
+  return text;
+}

@@ -1,0 +1,163 @@
+/** A started engine: its core, pump and executor, from `start` to `stop`. */
+import type { RunMemory } from "./context.ts";
+import type { Definition } from "./definition.ts";
+import { errorOf } from "./errors.ts";
+import { Executor } from "./executor.ts";
+import type { Logger } from "./log.ts";
+import { Core, type CoreConfig } from "./native/binding.ts";
+import type { ResultMessage, RunRecordMessage } from "./native/protocol.ts";
+import { Pump } from "./pump.ts";
+import { Waiters } from "./waiters.ts";
+
+export interface SessionOptions {
+  readonly core: CoreConfig;
+  readonly definitions: ReadonlyMap<string, Definition>;
+  /** Runs whose handlers execute at the same time. */
+  readonly concurrency: number;
+  readonly log: Logger;
+}
+
+/** A run to start: recorded text. */
+export interface StartRequest {
+  readonly workflowId: string;
+  readonly payload: string | undefined;
+  readonly trigger: string | undefined;
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+}
+
+/** A run that exists. */
+export interface StartedRun {
+  readonly runId: string;
+  /** Whether the idempotency key was used before. */
+  readonly repeated: boolean;
+  /** Resolves when it has ended; only if asked for. */
+  readonly ended: Promise<void> | undefined;
+}
+
+export class Session {
+  readonly #core: Core;
+  readonly #pump: Pump;
+  readonly #executor: Executor;
+  readonly #waiters = new Waiters();
+  readonly #options: SessionOptions;
+  #failure: Error | undefined;
+
+  private constructor(core: Core, options: SessionOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.#pump = new Pump({
+      core,
+      onEffect: (effect) => this.#executor.handle(effect),
+      executing: () => this.#executor.executing(),
+      onFailure: (error) => this.#failed(error),
+    });
+    this.#executor = new Executor({
+      pump: this.#pump,
+      definitions: options.definitions,
+      log: options.log,
+      remembered: Math.max(1_024, 4 * options.concurrency),
+      onFinished: (runId) => this.#waiters.notify(runId),
+    });
+  }
+
+  /** Opens the database, makes the workflows known, and lets open runs continue. */
+  static async open(options: SessionOptions): Promise<Session> {
+    const core = new Core(options.core);
+    try {
+      for (const definition of options.definitions.values()) core.ask(`{"define":${JSON.stringify(definition.toMessage())}}`);
+      const session = new Session(core, options);
+      await session.#pump.open();
+      session.#pump.setCapacity(options.concurrency);
+      return session;
+    } catch (error) {
+      core.close();
+      throw error;
+    }
+  }
+
+  /** Starts a run and resolves after the commit. `wait`: also tells when it has ended. */
+  start(request: StartRequest, wait = false): Promise<StartedRun> {
+    const { workflowId, payload, trigger, idempotency } = request;
+    const command = `{"start":{"workflow":"${workflowId}"${field("payload", payload)}${field("trigger", trigger)}${field(
+      "idempotency",
+      idempotency && JSON.stringify(idempotency),
+    )}}}`;
+    const createdAtMs = Date.now();
+    return new Promise((resolve, reject) => {
+      this.#pump.send(command, (result, error) => {
+        if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
+        const { run: runId, repeated = false } = result as { run: string; repeated?: boolean };
+        // Here and not in a later turn: the run may end before that.
+        const ended = wait ? this.#waiters.ended(runId) : undefined;
+        if (!repeated) this.#executor.remember(this.#newMemory(runId, createdAtMs, request));
+        resolve({ runId, repeated, ended });
+      });
+    });
+  }
+
+  /** A run with its whole history. */
+  async run(runId: string): Promise<RunRecordMessage> {
+    const record = await this.#queryRun(runId, 0);
+    while (record.next_after !== undefined) {
+      const page = await this.#queryRun(runId, record.next_after);
+      record.steps?.push(...(page.steps ?? []));
+      if (page.next_after === undefined) delete record.next_after;
+      else record.next_after = page.next_after;
+    }
+    return record;
+  }
+
+  ask<Result extends ResultMessage>(command: string): Promise<Result> {
+    return this.#pump.ask<Result>(command);
+  }
+
+  /** Resolves when the run has ended or the engine stops. */
+  ended(runId: string): Promise<void> {
+    return this.#waiters.ended(runId);
+  }
+
+  /** Why the engine has broken down, if it has. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** No new work; handlers may finish for `patienceMs`. What is left goes to the next start, uncounted. */
+  async stop(patienceMs: number): Promise<void> {
+    if (this.#failure === undefined) {
+      this.#pump.setCapacity(0);
+      const { promise: patience, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, patienceMs);
+      await Promise.race([this.#executor.idle(), patience]);
+      clearTimeout(timer);
+      await this.#pump.ask('{"release":{}}').catch((error) => this.#options.log.error("the engine could not hand over its runs", error));
+    }
+    this.close();
+  }
+
+  /** Ends at once. Durability does not depend on it. */
+  close(): void {
+    this.#pump.close();
+    this.#core.close();
+    this.#waiters.notifyAll();
+  }
+
+  #queryRun(runId: string, after: number): Promise<RunRecordMessage> {
+    return this.#pump.ask<RunRecordMessage & ResultMessage>(`{"query":{"run":{"run":${JSON.stringify(runId)},"after":${after}}}}`);
+  }
+
+  #newMemory(runId: string, createdAtMs: number, { workflowId, payload, trigger }: StartRequest): RunMemory {
+    const version = this.#options.definitions.get(workflowId)?.options.version;
+    return { runId, workflowId, version, createdAtMs, payload, trigger, outputs: new Map(), last: undefined, error: undefined };
+  }
+
+  #failed(error: Error): void {
+    this.#failure = error;
+    this.#options.log.error("cronflow: the engine stopped after an internal error; nothing acknowledged is lost", error);
+    this.#core.close();
+    this.#waiters.notifyAll();
+  }
+}
+
+function field(name: string, text: string | undefined): string {
+  return text === undefined ? "" : `,"${name}":${text}`;
+}
