@@ -6,12 +6,13 @@ import { type Duration, milliseconds } from "./duration.ts";
 import { InvalidError, NotFoundError, type RecordedError, RunError, UnavailableError } from "./errors.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { createRoutes } from "./http/routes.ts";
-import { encode } from "./json.ts";
+import { decode, encode } from "./json.ts";
 import type { Logger } from "./log.ts";
 import type { RunRecordMessage } from "./native/protocol.ts";
 import { type ListOptions, type RunList, type RunRecord, runRecord, runSummary } from "./records.ts";
 import { parse } from "./schema.ts";
 import { Session, type StartedRun } from "./session.ts";
+import type { Ended } from "./waiters.ts";
 
 /** What an engine is created or started with. What `start` says wins. */
 export interface EngineOptions {
@@ -106,17 +107,22 @@ export class Cronflow {
   execute(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<unknown>;
   async execute(workflow: string | AnyWorkflow, payload?: unknown, options: TriggerOptions = {}): Promise<unknown> {
     const started = await this.#startRun(workflow, payload, options, true);
-    if (!started.repeated) await started.ended;
-    return this.result(started.runId);
+    return this.#outcome(started.runId, started.ended);
   }
 
   /** Waits for a run and gives its output. Throws a `RunError` when it does not complete. */
   async result(runId: string): Promise<unknown> {
+    return this.#outcome(runId, undefined);
+  }
+
+  /** The outcome of a run, read if it is not known from its end. */
+  async #outcome(runId: string, known: Promise<Ended> | undefined): Promise<unknown> {
     const session = this.#running();
-    const ended = session.ended(runId);
-    let record = await session.run(runId);
-    if (!hasEnded(record)) {
-      await ended;
+    const ended = known ?? session.ended(runId);
+    let record = known === undefined ? await session.run(runId) : undefined;
+    if (record === undefined || !hasEnded(record)) {
+      const { completed } = await ended;
+      if (completed !== undefined) return decode(completed.output);
       record = await this.#running().run(runId);
     }
     if (record.status === "completed") return record.output;
@@ -149,7 +155,7 @@ export class Cronflow {
     this.#routes ??= createRoutes({
       definitions: this.#definitions,
       session: () => this.#running(),
-      result: (runId) => this.result(runId),
+      outcome: (started) => this.#outcome(started.runId, started.ended),
       log: () => this.#log,
     });
     return this.#routes;

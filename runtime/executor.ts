@@ -7,6 +7,7 @@ import type { Logger } from "./log.ts";
 import { LIMITS } from "./native/generated.ts";
 import type { EffectMessage, ErrorMessage, ExecuteMessage, ResultMessage, RunRecordMessage } from "./native/protocol.ts";
 import type { Pump } from "./pump.ts";
+import type { Ended } from "./waiters.ts";
 
 interface Execution {
   readonly message: ExecuteMessage;
@@ -20,7 +21,7 @@ export interface ExecutorOptions {
   /** Runs of which this process remembers payload and outputs; the others are read again when needed. */
   readonly remembered: number;
   /** A run has ended. */
-  readonly onFinished: (runId: string) => void;
+  readonly onFinished: (runId: string, ended: Ended) => void;
 }
 
 /** The attempts this process executes, and what it remembers of their runs. */
@@ -39,14 +40,9 @@ export class Executor {
     if (this.#memories.size < this.#options.remembered) this.#memories.set(memory.runId, memory);
   }
 
-  /** What is remembered of a run, if anything. */
-  recall(runId: string): RunMemory | undefined {
-    return this.#memories.get(runId);
-  }
-
   handle(effect: EffectMessage): void {
     if (effect.execute !== undefined) this.#execute(effect.execute);
-    else if (effect.finished !== undefined) this.#finished(effect.finished.run);
+    else if (effect.finished !== undefined) this.#finished(effect.finished);
     else if (effect.waiting !== undefined) this.#memories.delete(effect.waiting.run);
     else if (effect.abort !== undefined) this.#abort(effect.abort);
   }
@@ -158,11 +154,13 @@ export class Executor {
     }
   }
 
-  #finished(runId: string): void {
-    const memory = this.#memories.get(runId);
+  #finished({ run, status }: NonNullable<EffectMessage["finished"]>): void {
+    const memory = this.#memories.get(run);
+    const isKnown = memory !== undefined && status === "completed";
+    this.#options.onFinished(run, isKnown ? { completed: { output: memory.last } } : {});
+    // A hook still executes, and is given what is remembered.
     const hooks = memory && this.#options.definitions.get(memory.workflowId)?.options.hooks;
-    this.#options.onFinished(runId);
-    if (hooks === undefined) this.#memories.delete(runId);
+    if (hooks === undefined) this.#memories.delete(run);
   }
 
   #abort({ run, sequence, reason }: NonNullable<EffectMessage["abort"]>): void {

@@ -7,7 +7,7 @@ import type { Logger } from "./log.ts";
 import { Core, type CoreConfig } from "./native/binding.ts";
 import type { ResultMessage, RunRecordMessage } from "./native/protocol.ts";
 import { Pump } from "./pump.ts";
-import { Waiters } from "./waiters.ts";
+import { type Ended, Waiters } from "./waiters.ts";
 
 export interface SessionOptions {
   readonly core: CoreConfig;
@@ -30,8 +30,8 @@ export interface StartedRun {
   readonly runId: string;
   /** Whether the idempotency key was used before. */
   readonly repeated: boolean;
-  /** Resolves when it has ended; only if asked for. */
-  readonly ended: Promise<void> | undefined;
+  /** Resolves when it has ended; only if asked for, and if the run is new. */
+  readonly ended: Promise<Ended> | undefined;
 }
 
 export class Session {
@@ -56,7 +56,7 @@ export class Session {
       definitions: options.definitions,
       log: options.log,
       remembered: Math.max(1_024, 4 * options.concurrency),
-      onFinished: (runId) => this.#waiters.notify(runId),
+      onFinished: (runId, ended) => this.#waiters.notify(runId, ended),
     });
   }
 
@@ -88,7 +88,7 @@ export class Session {
         if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
         const { run: runId, repeated = false } = result as { run: string; repeated?: boolean };
         // Here and not in a later turn: the run may end before that.
-        const ended = wait ? this.#waiters.ended(runId) : undefined;
+        const ended = wait && !repeated ? this.#waiters.ended(runId) : undefined;
         if (!repeated) this.#executor.remember(this.#newMemory(runId, createdAtMs, request));
         resolve({ runId, repeated, ended });
       });
@@ -112,7 +112,7 @@ export class Session {
   }
 
   /** Resolves when the run has ended or the engine stops. */
-  ended(runId: string): Promise<void> {
+  ended(runId: string): Promise<Ended> {
     return this.#waiters.ended(runId);
   }
 

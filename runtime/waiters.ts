@@ -1,9 +1,15 @@
+/** A run's end, as far as this process knows it without reading. */
+export interface Ended {
+  /** The recorded output of a completed run that this process has executed itself; absent otherwise. */
+  readonly completed?: { readonly output: string | undefined };
+}
+
 /** Those who wait for a run to end. */
 export class Waiters {
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, ((ended: Ended) => void)[]>();
 
   /** Resolves when the run has ended. Register before looking whether it has, so that no end is missed. */
-  ended(runId: string): Promise<void> {
+  ended(runId: string): Promise<Ended> {
     return new Promise((resolve) => {
       const others = this.#waiting.get(runId);
       if (others === undefined) this.#waiting.set(runId, [resolve]);
@@ -11,19 +17,16 @@ export class Waiters {
     });
   }
 
-  has(runId: string): boolean {
-    return this.#waiting.has(runId);
-  }
-
   /** The run has ended. */
-  notify(runId: string): void {
+  notify(runId: string, ended: Ended): void {
     const waiting = this.#waiting.get(runId);
+    if (waiting === undefined) return;
     this.#waiting.delete(runId);
-    for (const resolve of waiting ?? []) resolve();
+    for (const resolve of waiting) resolve(ended);
   }
 
-  /** Nobody will be told any more; they look once and see for themselves. */
+  /** Nobody will be told any more; they look and see for themselves. */
   notifyAll(): void {
-    for (const runId of [...this.#waiting.keys()]) this.notify(runId);
+    for (const runId of [...this.#waiting.keys()]) this.notify(runId, {});
   }
 }

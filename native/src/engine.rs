@@ -25,9 +25,7 @@ use crate::ids::{IdSource, RunId};
 use crate::limits;
 use crate::machine::{self, Context, Event, Outcome, Run, Stage, Transition};
 use crate::model::{RunFilter, TimerKind, Write};
-use crate::protocol::{
-    Cancel, Command, CommandResult, Effect, Heartbeat, Idempotency, Query, Request, Resolve, Start,
-};
+use crate::protocol::{Cancel, Command, CommandResult, Effect, Heartbeat, Idempotency, Query, Request, Resolve, Start};
 use crate::store::{Claim, Store};
 use crate::value;
 
@@ -113,6 +111,7 @@ impl Engine {
                 return Err(error);
             }
         }
+        self.drop_outdated_effects();
         for (seq, results) in &answered {
             self.repeats.remember(*seq, results);
         }
@@ -301,6 +300,17 @@ impl Engine {
         CommandResult::Done
     }
 
+    /// An attempt that a later request of the transaction has ended is not handed out: its body must not run again.
+    fn drop_outdated_effects(&mut self) {
+        let active = &self.active;
+        self.effects.retain(|effect| match effect {
+            Effect::Execute(execute) => active
+                .get(&execute.run)
+                .is_some_and(|active| active.run.stage == Stage::Executing && active.run.sequence == execute.sequence),
+            _ => true,
+        });
+    }
+
     fn executing(&self) -> BTreeSet<(RunId, u32)> {
         let executing = self.active.values().filter(|active| active.run.stage == Stage::Executing);
         executing.map(|active| (active.run.id, active.run.sequence)).collect()
@@ -355,15 +365,19 @@ impl Engine {
             let Some(active) = self.activate(timer.run)? else { continue };
             match (timer.kind, active.run.stage) {
                 (TimerKind::Wake, Stage::Waiting) => {
-                    let slot_free = self.slots.is_free() && self.is_defined(&active);
+                    let slot_free = self.slots.is_free_for(&active.run) && self.is_defined(&active);
                     self.transition(active, Event::Woken, now_ms, slot_free)?;
                 }
                 (TimerKind::Deadline, _) if !active.run.status.is_final() => {
-                    let slot_free = self.slots.is_free() && self.is_defined(&active);
+                    let slot_free = self.slots.is_free_for(&active.run) && self.is_defined(&active);
                     self.transition(active, Event::DeadlinePassed, now_ms, slot_free)?;
                 }
-                _ => self.settle(active.run.stage, active.run.attempt_deadline_ms, active),
-            };
+                // Left by an earlier definition of the workflow. It would be due for ever.
+                (kind, _) => {
+                    self.store.write(&Write::ClearTimer(timer.run, kind))?;
+                    self.settle(active.run.stage, active.run.attempt_deadline_ms, active);
+                }
+            }
         }
         self.timers_changed = true;
         Ok(())
@@ -421,7 +435,7 @@ impl Engine {
     /// Puts a run where its stage says: in memory, in the queue, or nowhere.
     fn settle(&mut self, before: Stage, known_deadline: Option<i64>, active: Active) {
         let run = &active.run;
-        self.slots.moved(before, run);
+        self.slots.moved(run);
         match run.stage {
             Stage::Executing => {
                 if let Some(deadline) = run.attempt_deadline_ms
@@ -548,4 +562,3 @@ fn check_text(what: &str, text: &str, bytes: u64) -> Result<()> {
 fn run_not_found(run: RunId) -> Error {
     Error::new(Code::RunNotFound, format!("no run {run} is stored"))
 }
-

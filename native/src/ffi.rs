@@ -151,25 +151,29 @@ pub unsafe extern "C" fn cronflow_open(config: *const u8, len: u32) -> u32 {
 /// `in_` is null or points to `len` readable bytes, `out` is null or points to `cap` writable ones.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cronflow_call(core: u32, in_: *const u8, len: u32, out: *mut u8, cap: u32) -> i32 {
-    guard("cronflow_call", || poison(core), || {
-        if out.is_null() && cap > 0 {
-            return CRONFLOW_ERROR_ARGUMENT;
-        }
-        let Some(found) = find(core) else { return CRONFLOW_ERROR_HANDLE };
-        // SAFETY: passed on from the caller.
-        let request = match unsafe { input(in_, len) } {
-            Ok(request) => request,
-            Err(code) => return code,
-        };
-        let answer = found.call(request);
-        if answer.len() > cap as usize {
-            let needed = length(answer.len());
-            found.keep(answer);
-            return needed;
-        }
-        // SAFETY: the answer fits into `cap` bytes.
-        unsafe { output(&answer, out) }
-    })
+    guard(
+        "cronflow_call",
+        || poison(core),
+        || {
+            if out.is_null() && cap > 0 {
+                return CRONFLOW_ERROR_ARGUMENT;
+            }
+            let Some(found) = find(core) else { return CRONFLOW_ERROR_HANDLE };
+            // SAFETY: passed on from the caller.
+            let request = match unsafe { input(in_, len) } {
+                Ok(request) => request,
+                Err(code) => return code,
+            };
+            let answer = found.call(request);
+            if answer.len() > cap as usize {
+                let needed = length(answer.len());
+                found.keep(answer);
+                return needed;
+            }
+            // SAFETY: the answer fits into `cap` bytes.
+            unsafe { output(&answer, out) }
+        },
+    )
 }
 
 /// Queues one request and returns 0 at once. Its answer comes from `cronflow_take`.
@@ -178,24 +182,28 @@ pub unsafe extern "C" fn cronflow_call(core: u32, in_: *const u8, len: u32, out:
 /// `in_` is null or points to `len` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cronflow_submit(core: u32, in_: *const u8, len: u32) -> i32 {
-    guard("cronflow_submit", || poison(core), || {
-        let Some(found) = find(core) else { return CRONFLOW_ERROR_HANDLE };
-        if u64::from(len) > limits::REQUEST_BYTES {
-            return CRONFLOW_ERROR_TOO_LARGE;
-        }
-        // SAFETY: passed on from the caller.
-        let request = match unsafe { input(in_, len) } {
-            Ok(request) => request.to_vec(),
-            Err(code) => return code,
-        };
-        match found.submit(request) {
-            Ok(()) => 0,
-            Err(Refused::Full) => CRONFLOW_ERROR_QUEUE_FULL,
-            Err(Refused::Closed) => CRONFLOW_ERROR_CLOSED,
-            Err(Refused::Poisoned) => CRONFLOW_ERROR_POISONED,
-            Err(Refused::OpenFailed) => CRONFLOW_ERROR_OPEN_FAILED,
-        }
-    })
+    guard(
+        "cronflow_submit",
+        || poison(core),
+        || {
+            let Some(found) = find(core) else { return CRONFLOW_ERROR_HANDLE };
+            if u64::from(len) > limits::REQUEST_BYTES {
+                return CRONFLOW_ERROR_TOO_LARGE;
+            }
+            // SAFETY: passed on from the caller.
+            let request = match unsafe { input(in_, len) } {
+                Ok(request) => request.to_vec(),
+                Err(code) => return code,
+            };
+            match found.submit(request) {
+                Ok(()) => 0,
+                Err(Refused::Full) => CRONFLOW_ERROR_QUEUE_FULL,
+                Err(Refused::Closed) => CRONFLOW_ERROR_CLOSED,
+                Err(Refused::Poisoned) => CRONFLOW_ERROR_POISONED,
+                Err(Refused::OpenFailed) => CRONFLOW_ERROR_OPEN_FAILED,
+            }
+        },
+    )
 }
 
 /// Writes the next committed answer and returns its length; 0 when there is none, and then the next one wakes the
@@ -205,36 +213,44 @@ pub unsafe extern "C" fn cronflow_submit(core: u32, in_: *const u8, len: u32) ->
 /// `out` is null or points to `cap` writable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cronflow_take(core: u32, out: *mut u8, cap: u32) -> i32 {
-    guard("cronflow_take", || poison(core), || {
-        if out.is_null() && cap > 0 {
-            return CRONFLOW_ERROR_ARGUMENT;
-        }
-        let Some(found) = find(core) else { return CRONFLOW_ERROR_HANDLE };
-        match found.take(cap as usize) {
-            Ok(None) => 0,
-            // SAFETY: the answer fits into `cap` bytes.
-            Ok(Some(answer)) => unsafe { output(&answer, out) },
-            Err(needed) => length(needed),
-        }
-    })
+    guard(
+        "cronflow_take",
+        || poison(core),
+        || {
+            if out.is_null() && cap > 0 {
+                return CRONFLOW_ERROR_ARGUMENT;
+            }
+            let Some(found) = find(core) else { return CRONFLOW_ERROR_HANDLE };
+            match found.take(cap as usize) {
+                Ok(None) => 0,
+                // SAFETY: the answer fits into `cap` bytes.
+                Ok(Some(answer)) => unsafe { output(&answer, out) },
+                Err(needed) => length(needed),
+            }
+        },
+    )
 }
 
 /// Closes an engine and returns 0. What is queued is committed first. Closing twice does nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn cronflow_close(core: u32) -> i32 {
-    guard("cronflow_close", || poison(core), || {
-        let removed = TABLE.write().unwrap_or_else(PoisonError::into_inner).cores.remove(&core);
-        match removed {
-            Some(found) => {
-                found.close();
-                0
+    guard(
+        "cronflow_close",
+        || poison(core),
+        || {
+            let removed = TABLE.write().unwrap_or_else(PoisonError::into_inner).cores.remove(&core);
+            match removed {
+                Some(found) => {
+                    found.close();
+                    0
+                }
+                None => {
+                    let given_out = core <= TABLE.read().unwrap_or_else(PoisonError::into_inner).last && core > 0;
+                    if given_out || core == LAST_RESORT { 0 } else { CRONFLOW_ERROR_HANDLE }
+                }
             }
-            None => {
-                let given_out = core <= TABLE.read().unwrap_or_else(PoisonError::into_inner).last && core > 0;
-                if given_out || core == LAST_RESORT { 0 } else { CRONFLOW_ERROR_HANDLE }
-            }
-        }
-    })
+        },
+    )
 }
 
 #[cfg(test)]

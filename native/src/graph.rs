@@ -131,7 +131,11 @@ impl Definition {
     /// Reads and validates a definition.
     pub fn parse(text: &str) -> Result<Definition> {
         if text.len() as u64 > limits::DEFINITION_BYTES {
-            return Err(invalid(format!("a definition has at most {} bytes, this one {}", limits::DEFINITION_BYTES, text.len())));
+            return Err(invalid(format!(
+                "a definition has at most {} bytes, this one {}",
+                limits::DEFINITION_BYTES,
+                text.len()
+            )));
         }
         let definition: Definition = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
         definition.validate()?;
@@ -263,7 +267,9 @@ mod tests {
         let retry = |policy: &str| format!(r#"{{"id":"a","nodes":[{{"kind":"step","name":"x","retry":{policy}}}]}}"#);
         assert!(refused(&retry(r#"{"attempts":0,"strategy":"fixed","delay_ms":1}"#)).contains("attempts"));
         assert!(refused(&retry(r#"{"attempts":2,"strategy":"fixed","delay_ms":1,"jitter":2}"#)).contains("jitter"));
-        assert!(refused(&retry(r#"{"attempts":2,"strategy":"fixed","delay_ms":9000000000000000}"#)).contains("delay_ms"));
+        assert!(
+            refused(&retry(r#"{"attempts":2,"strategy":"fixed","delay_ms":9000000000000000}"#)).contains("delay_ms")
+        );
         assert!(refused("[".repeat(10_000).as_str()).len() < 200);
     }
 }

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use config::Config;
-use inbox::{Inbox, Item};
 pub use inbox::Refused;
+use inbox::{Inbox, Item};
 use outbox::Outbox;
 
 use crate::engine::Engine;
@@ -161,7 +161,8 @@ fn call_thread(inbox: &Inbox, request: &[u8]) -> crate::error::Result<Vec<u8>> {
     inbox.put(Item { request: request.to_vec(), reply: Some(reply) }).map_err(Refused::error)?;
     answer.recv_timeout(Duration::from_millis(limits::CALL_MS)).map_err(|error| match error {
         RecvTimeoutError::Timeout => {
-            let message = format!("the engine did not answer within {} ms; it may still do what was asked", limits::CALL_MS);
+            let message =
+                format!("the engine did not answer within {} ms; it may still do what was asked", limits::CALL_MS);
             Error::new(Code::CallTimeout, message)
         }
         RecvTimeoutError::Disconnected => poisoned(),
@@ -178,7 +179,10 @@ fn process_inline(engine: &Mutex<Option<Engine>>, request: &[u8]) -> crate::erro
 }
 
 fn poisoned() -> Error {
-    Error::new(Code::Poisoned, "the engine stopped after an internal error; nothing unanswered was recorded. Restart it")
+    Error::new(
+        Code::Poisoned,
+        "the engine stopped after an internal error; nothing unanswered was recorded. Restart it",
+    )
 }
 
 fn error_json(error: &Error) -> Vec<u8> {

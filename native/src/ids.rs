@@ -151,7 +151,15 @@ mod tests {
     #[test]
     fn reads_what_people_mistype_and_refuses_the_rest() {
         assert_eq!(RunId::parse("run_00000000000oL").unwrap(), RunId::parse("run_0000000000001").unwrap());
-        for wrong in ["", "run_", "run_000000000000", "run_00000000000000", "run_8000000000000", "RUN_0000000000000", "run_000000000000U"] {
+        for wrong in [
+            "",
+            "run_",
+            "run_000000000000",
+            "run_00000000000000",
+            "run_8000000000000",
+            "RUN_0000000000000",
+            "run_000000000000U",
+        ] {
             assert_eq!(RunId::parse(wrong).unwrap_err().code, Code::RunIdInvalid, "{wrong}");
         }
     }

@@ -51,7 +51,7 @@ limits! {
     /// The longest duration in milliseconds: 100 years of 365 days.
     DURATION_MS = 100 * 365 * 24 * 3_600_000;
     /// Process deaths during one step after which its run is failed with code `crash_loop`.
-    CRASH_LOOP_DEATHS = 3;
+    CRASH_LOOP_DEATHS = 5;
     /// Process deaths during one step after which its run executes with no other such run beside it.
     SUSPECT_DEATHS = 2;
     /// Timers fired in one commit; the rest follow in the next.

@@ -174,6 +174,8 @@ pub enum Write<'a> {
     InsertStep(NewStep<'a>),
     /// An open run moves between pending, running and waiting.
     SetStatus(RunId, RunStatus),
+    /// The hook of an ended run waits for a slot, or no longer does.
+    SetHookQueued(RunId, bool),
     /// A run continues under another definition of its workflow.
     SetDefinition(RunId, DefinitionId),
     /// A run has ended.
@@ -216,6 +218,8 @@ pub struct RunSummary {
     pub status: RunStatus,
     /// Whether the engine still owes it something.
     pub open: bool,
+    /// Whether what it owes is a hook that is not executing: a process death does not interrupt it.
+    pub hook_queued: bool,
     /// When it began.
     pub created_at_ms: i64,
     /// Its ended attempts, in order.

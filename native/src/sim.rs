@@ -1,6 +1,45 @@
-//! The deterministic simulator (feature `sim`).
+//! The deterministic simulator (feature `sim`): the real engine in a world where everything goes wrong.
+//!
+//! A world is one seed: a clock, a generator of chance, a model of the host, and the engine over a disk. In the
+//! safety phase, some hundred things happen in random order, faults among them, and after every transaction the
+//! auditor compares what is committed and what was answered with what the workload wanted. Then the world is healed,
+//! the clock goes from timer to timer, and every run must end. The same seed always gives the same world.
+//!
+//! The faults:
+//!
+//! - **Process deaths**: in any operation of a transaction, before the commit, after it and before its answer, and
+//!   between messages. Host and engine die together. The next generation opens what is stored, defines its
+//!   workflows and offers slots. An orderly stop (`release`) is a death with a warning. A poison step kills the
+//!   process whenever it is executed, also in the healed world.
+//! - **Messages** are lost and repeated in both directions; what arrives arrives in order. The host repeats a request
+//!   under its number until it is answered, ignores answers it does not wait for, and finds lost effects by heartbeat.
+//! - **Storage** fails in any operation or at the commit. A failed commit stored nothing; or stored everything; or
+//!   stored nothing that anyone sees until a process death brings it back, as `Store::commit` allows. A transaction
+//!   that defines a workflow is never applied under an error: only a store that breaks that contract could do so, and
+//!   the interrupted attempts it takes up would be counted twice.
+//! - **The clock** jumps by up to an hour in either direction.
+//! - **Handlers** fail with and without hope, take long, hang until they are timed out, and report after that.
+//!
+//! Not modelled: a disk that lies about what it stored, two engines on one disk, damaged bytes (`tests/sqlite_files.rs`
+//! covers those), and workflows that change between generations.
+//!
+//! Most worlds store in memory, where a commit is atomic by construction; one in [`SEEDS_PER_FILE`] uses a real
+//! SQLite file, which a death closes and the next generation opens again.
+
+mod auditor;
+mod faults;
+mod host;
+mod messages;
+mod oracle;
+mod random;
+mod report;
+mod workload;
+mod world;
 
 use std::cell::Cell;
+
+pub use auditor::Violation;
+pub use report::{Counts, Failure};
 
 /// A bug planted on purpose, to prove that the simulator finds bugs of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,4 +86,26 @@ pub fn is_planted(bug: Bug) -> bool {
 /// Plants a bug in the engine of this thread, or takes it out.
 pub fn plant(bug: Option<Bug>) {
     PLANTED.set(bug);
+}
+
+/// One seed in so many stores in a file.
+pub const SEEDS_PER_FILE: u64 = 64;
+
+/// What became of a world.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What happened in it, in numbers.
+    pub counts: Counts,
+    /// A hash of everything that happened.
+    pub trace: u64,
+    /// The promise that was broken, if one was.
+    pub failure: Option<Failure>,
+}
+
+/// Lives through the world of a seed.
+pub fn simulate(seed: u64) -> Report {
+    let mut world = world::World::new(seed, seed % SEEDS_PER_FILE == SEEDS_PER_FILE - 1);
+    let verdict = world.live();
+    let failure = verdict.err().map(|violation| Failure::new(seed, violation, &world.trace));
+    Report { counts: world.counts, trace: world.trace.hash(), failure }
 }

@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn counts_brackets_outside_strings_only() {
-        for (text, expected) in [("1", 0), ("[]", 1), (r#"{"a":[{}]}"#, 3), (r#""[[[""#, 0), (r#"["\"[",[]]"#, 2), (r#"["\\",[]]"#, 2)] {
+        for (text, expected) in
+            [("1", 0), ("[]", 1), (r#"{"a":[{}]}"#, 3), (r#""[[[""#, 0), (r#"["\"[",[]]"#, 2), (r#"["\\",[]]"#, 2)]
+        {
             assert_eq!(depth(text), expected, "{text}");
         }
     }

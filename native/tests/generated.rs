@@ -25,11 +25,8 @@ fn root() -> PathBuf {
 fn the_header_says_what_the_library_exports() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(directory.join("cbindgen.toml")).unwrap();
-    let bindings = cbindgen::Builder::new()
-        .with_config(config)
-        .with_src(directory.join("src/ffi.rs"))
-        .generate()
-        .unwrap();
+    let bindings =
+        cbindgen::Builder::new().with_config(config).with_src(directory.join("src/ffi.rs")).generate().unwrap();
     let mut header = Vec::new();
     bindings.write(&mut header);
     check("native/include/cronflow.h", std::str::from_utf8(&header).unwrap());
@@ -58,7 +55,8 @@ fn typescript_knows_every_code_and_limit() {
 
 #[test]
 fn the_limits_page_lists_every_limit() {
-    let mut text = String::from("# Limits\n\nEverything is bounded. Exceeding a limit is an error with a code of its own.\n\n");
+    let mut text =
+        String::from("# Limits\n\nEverything is bounded. Exceeding a limit is an error with a code of its own.\n\n");
     text.push_str("| limit | value | meaning |\n| --- | ---: | --- |\n");
     for (name, value, meaning) in limits::ALL {
         writeln!(text, "| `{name}` | {value} | {} |", meaning.trim()).unwrap();
@@ -68,7 +66,8 @@ fn the_limits_page_lists_every_limit() {
 
 #[test]
 fn the_errors_page_lists_every_code() {
-    let mut text = String::from("# Errors\n\nEvery error has a stable `code` and a `kind` that says what can be done.\n\n");
+    let mut text =
+        String::from("# Errors\n\nEvery error has a stable `code` and a `kind` that says what can be done.\n\n");
     text.push_str("| code | kind | meaning |\n| --- | --- | --- |\n");
     for code in Code::ALL {
         let class = serde_json::to_string(&code.class()).unwrap();

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type { Definition } from "../definition.ts";
 import type { Logger } from "../log.ts";
-import type { Session } from "../session.ts";
+import type { Session, StartedRun } from "../session.ts";
 import { addHealth } from "./health.ts";
 import { addWebhook } from "./webhook.ts";
 
@@ -11,7 +11,8 @@ export interface HttpEngine {
   readonly definitions: ReadonlyMap<string, Definition>;
   /** The started session; throws when there is none. */
   readonly session: () => Session;
-  readonly result: (runId: string) => Promise<unknown>;
+  /** The output of a run once it has ended. */
+  readonly outcome: (started: StartedRun) => Promise<unknown>;
   readonly log: () => Logger;
 }
 

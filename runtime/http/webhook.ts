@@ -52,11 +52,12 @@ function accepted(context: Context, { runId, repeated }: StartedRun): Response {
 }
 
 /** Waits for the run. The run goes on when nobody waits any longer. */
-async function respond(context: Context, engine: HttpEngine, { runId, repeated, ended }: StartedRun, trigger: WebhookTrigger): Promise<Response> {
+async function respond(context: Context, engine: HttpEngine, started: StartedRun, trigger: WebhookTrigger): Promise<Response> {
+  const { runId } = started;
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   const timer = setTimeout(resolve, milliseconds(trigger.options.timeout ?? DEFAULT_RESULT_MS), "late");
   try {
-    const outcome = (repeated ? Promise.resolve() : (ended as Promise<void>)).then(() => engine.result(runId)).then((output) => ({ output }));
+    const outcome = engine.outcome(started).then((output) => ({ output }));
     outcome.catch(() => {}); // Whoever is late does not hear of it; the run's record has it.
     const first = await Promise.race([outcome, late]);
     if (first === "late") {

@@ -4,7 +4,7 @@
 //! A run whose step has seen `SUSPECT_DEATHS` process deaths is a suspect: at most one suspect executes at a time,
 //! so that a poison step is found out without taking the innocent runs beside it along (P8).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use crate::ids::RunId;
 use crate::limits;
@@ -13,9 +13,12 @@ use crate::machine::{Run, Stage};
 #[derive(Debug, Default)]
 pub struct Slots {
     capacity: usize,
-    used: usize,
+    /// Runs that hold a slot.
+    holders: HashSet<RunId>,
     queue: VecDeque<RunId>,
-    suspects: VecDeque<RunId>,
+    /// (deaths, run): those with the fewest deaths come first, so that a process that is killed from outside, again
+    /// and again, does not wear down the same innocent run each time.
+    suspects: BTreeSet<(u32, RunId)>,
     executing_suspect: Option<RunId>,
 }
 
@@ -30,41 +33,51 @@ impl Slots {
 
     /// Whether a run that becomes ready may execute before anything queued does.
     pub fn is_free(&self) -> bool {
-        self.used < self.capacity && self.queue.is_empty()
+        self.holders.len() < self.capacity && self.queue.is_empty()
+    }
+
+    /// Whether this run may execute when it is woken. A suspect always queues, to be executed alone of its kind.
+    pub fn is_free_for(&self, run: &Run) -> bool {
+        self.is_free() && !is_suspect(run)
     }
 
     /// Runs executing, and runs queued.
     pub fn counts(&self) -> (usize, usize) {
-        (self.used, self.queue.len() + self.suspects.len())
+        (self.holders.len(), self.queue.len() + self.suspects.len())
     }
 
     /// Keeps the books after a run has moved.
-    pub fn moved(&mut self, before: Stage, run: &Run) {
-        let (held, holds) = (before == Stage::Executing, run.stage == Stage::Executing);
-        if holds && !held {
-            self.used += 1;
+    pub fn moved(&mut self, run: &Run) {
+        let holds = run.stage == Stage::Executing;
+        if holds {
+            self.holders.insert(run.id);
+        } else {
+            self.holders.remove(&run.id);
         }
-        if held && !holds {
-            self.used -= 1;
-        }
-        if self.executing_suspect == Some(run.id) && !(holds && is_suspect(run)) {
+        if holds && is_suspect(run) {
+            // Also when it comes from the store, after a failed commit.
+            self.executing_suspect.get_or_insert(run.id);
+        } else if self.executing_suspect == Some(run.id) {
             self.executing_suspect = None;
         }
     }
 
     /// Queues a run that is ready.
     pub fn queue(&mut self, run: &Run) {
-        let queue = if is_suspect(run) { &mut self.suspects } else { &mut self.queue };
-        queue.push_back(run.id);
+        if is_suspect(run) {
+            self.suspects.insert((run.interruptions, run.id));
+        } else {
+            self.queue.push_back(run.id);
+        }
     }
 
     /// The next queued run, if a slot is free. The caller skips one that has moved on since it was queued.
     pub fn next(&mut self) -> Option<RunId> {
-        if self.used >= self.capacity {
+        if self.holders.len() >= self.capacity {
             return None;
         }
         if self.executing_suspect.is_none()
-            && let Some(suspect) = self.suspects.pop_front()
+            && let Some((_, suspect)) = self.suspects.pop_first()
         {
             self.executing_suspect = Some(suspect);
             return Some(suspect);

@@ -54,6 +54,8 @@ pub struct Run {
     pub status: RunStatus,
     /// What it is doing now.
     pub stage: Stage,
+    /// Whether its hook waits for a slot, as stored.
+    pub hook_queued: bool,
     /// The position of the step it is at.
     pub node: u32,
     /// The function that executes, or will.
@@ -78,6 +80,7 @@ impl Run {
             id,
             status,
             stage: Stage::Queued,
+            hook_queued: false,
             node: 0,
             handler: Handler::Body,
             sequence: 1,

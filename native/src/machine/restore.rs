@@ -47,8 +47,10 @@ pub fn restore(summary: &RunSummary, graph: &Graph) -> Result<Run, DefinitionCha
             (StepStatus::Failed | StepStatus::TimedOut | StepStatus::Cancelled, _) => {}
         }
     }
+    run.hook_queued = summary.hook_queued;
     run.stage = match summary.status {
         RunStatus::Pending => Stage::Queued,
+        RunStatus::Completed | RunStatus::Failed if summary.open && summary.hook_queued => Stage::Queued,
         RunStatus::Running => Stage::Executing,
         RunStatus::Waiting => Stage::Waiting,
         RunStatus::Completed | RunStatus::Failed if summary.open => Stage::Executing,
@@ -58,9 +60,11 @@ pub fn restore(summary: &RunSummary, graph: &Graph) -> Result<Run, DefinitionCha
         let completed = summary.status == RunStatus::Completed;
         run.handler = if completed { Handler::OnSuccess } else { Handler::OnFailure };
         run.failures = 0;
-        run.interruptions =
-            summary.steps.iter().filter(|step| step.handler == run.handler && step.status == StepStatus::Interrupted).count()
-                as u32;
+        run.interruptions = summary
+            .steps
+            .iter()
+            .filter(|step| step.handler == run.handler && step.status == StepStatus::Interrupted)
+            .count() as u32;
     }
     Ok(run)
 }

@@ -53,8 +53,7 @@ mod tests {
         let full = RetryPolicy { jitter: 1.0, ..policy(Strategy::Fixed) };
         let half = RetryPolicy { jitter: 0.5, ..policy(Strategy::Fixed) };
         assert_eq!(delays(&full), delays(&full));
-        let waits: Vec<u64> =
-            (1..=1_000).map(|run| delay_ms(&half, 1, RunId::from_integer(run).unwrap(), 0)).collect();
+        let waits: Vec<u64> = (1..=1_000).map(|run| delay_ms(&half, 1, RunId::from_integer(run).unwrap(), 0)).collect();
         assert!(waits.iter().all(|&wait| (50..=100).contains(&wait)));
         let mean = waits.iter().sum::<u64>() / 1_000;
         assert!((70..=80).contains(&mean), "{mean}");

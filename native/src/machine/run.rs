@@ -147,9 +147,16 @@ pub fn park<'a>(id: RunId, changed: &DefinitionChanged, out: &mut Transition<'a>
     out.effects.push(Effect::Finished { run: id, status: RunStatus::Stuck });
 }
 
-/// Stores the status of an open run; an ended one keeps its own while its hook executes.
+/// Stores the status of an open run. An ended one keeps its own while its hook queues and executes; what is stored
+/// then is whether the hook queues, because a process death interrupts only what executes.
 pub fn set_status(run: &mut Run, status: RunStatus, out: &mut Transition<'_>) {
-    if !run.status.is_final() && run.status != status {
+    if run.status.is_final() {
+        let queued = status == RunStatus::Pending;
+        if run.hook_queued != queued {
+            run.hook_queued = queued;
+            out.writes.push(Write::SetHookQueued(run.id, queued));
+        }
+    } else if run.status != status {
         run.status = status;
         out.writes.push(Write::SetStatus(run.id, status));
     }

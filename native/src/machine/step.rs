@@ -120,9 +120,9 @@ fn failed<'a>(
     }
     let node = context.graph.node(run.node);
     let is_body = run.handler == Handler::Body;
-    let policy = node.and_then(|node| node.retry.as_ref()).filter(|policy| {
-        is_body && retryable && run.failures + 1 < policy.attempts
-    });
+    let policy = node
+        .and_then(|node| node.retry.as_ref())
+        .filter(|policy| is_body && retryable && run.failures + 1 < policy.attempts);
     if let Some(policy) = policy {
         let retry_at_ms = later(context.now_ms, retry::delay_ms(policy, run.failures + 1, run.id, run.node));
         let ending = Ending { retry_at_ms: Some(retry_at_ms), ..Ending::new(run, status, Some(error)) };

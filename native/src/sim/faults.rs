@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::random::Random;
@@ -88,6 +89,8 @@ impl Rates {
     }
 }
 
+static DISKS: AtomicU64 = AtomicU64::new(0);
+
 enum Medium {
     Memory(MemoryStore),
     File { directory: PathBuf, store: Option<SqliteStore> },
@@ -108,9 +111,11 @@ pub struct Disk {
 
 impl Disk {
     /// A new disk; a real file if `on_file`.
-    pub fn new(seed: u64, on_file: bool) -> Arc<Mutex<Disk>> {
+    pub fn new(on_file: bool) -> Arc<Mutex<Disk>> {
         let medium = if on_file {
-            let directory = std::env::temp_dir().join(format!("cronflow-sim-{}-{seed}", std::process::id()));
+            // The same seed may be simulated by two threads at the same time.
+            let number = DISKS.fetch_add(1, Ordering::Relaxed);
+            let directory = std::env::temp_dir().join(format!("cronflow-sim-{}-{number}", std::process::id()));
             Medium::File { store: Some(open_file(&directory)), directory }
         } else {
             Medium::Memory(MemoryStore::new())
@@ -323,6 +328,7 @@ fn run_of(write: &Write<'_>) -> RunId {
         Write::InsertStep(step) => step.run,
         Write::EndRun(end) => end.run,
         Write::SetStatus(run, _)
+        | Write::SetHookQueued(run, _)
         | Write::SetDefinition(run, _)
         | Write::ParkRun(run, _)
         | Write::CloseRun(run)

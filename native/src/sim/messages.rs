@@ -39,12 +39,9 @@ pub struct CommandResult {
     /// Of a start.
     #[serde(default)]
     pub run: Option<RunId>,
-    /// Of a failed attempt that is retried.
-    #[serde(default)]
-    pub retry_at_ms: Option<i64>,
     /// Of a command that was refused.
     #[serde(default)]
-    pub error: Option<Refusal>,
+    pub refused: Option<Refusal>,
 }
 
 /// An error.
@@ -54,8 +51,6 @@ pub struct Refusal {
     pub code: String,
     /// What the caller can do.
     pub class: String,
-    /// For people.
-    pub message: String,
 }
 
 /// What the host must do.

@@ -56,6 +56,7 @@ pub struct MemoryStore {
     steps: Table<(RunId, u32), StepRow>,
     timers: Table<(RunId, TimerKind), i64>,
     claims: Table<(String, String), Claim>,
+    queued_hooks: Table<RunId, ()>,
 }
 
 impl MemoryStore {
@@ -88,6 +89,7 @@ impl Store for MemoryStore {
         self.steps.commit();
         self.timers.commit();
         self.claims.commit();
+        self.queued_hooks.commit();
         Ok(())
     }
 
@@ -97,6 +99,7 @@ impl Store for MemoryStore {
         self.steps.rollback();
         self.timers.rollback();
         self.claims.rollback();
+        self.queued_hooks.rollback();
     }
 
     fn write(&mut self, write: &Write<'_>) -> Result<()> {
@@ -140,6 +143,14 @@ impl Store for MemoryStore {
                 self.steps.put(key, row);
             }
             Write::SetStatus(run, status) => self.change_run(*run, |row| row.status = *status)?,
+            Write::SetHookQueued(run, queued) => {
+                self.change_run(*run, |_| {})?;
+                if *queued {
+                    self.queued_hooks.put(*run, ());
+                } else {
+                    self.queued_hooks.remove(run);
+                }
+            }
             Write::SetDefinition(run, definition) => self.change_run(*run, |row| row.definition = *definition)?,
             Write::EndRun(end) => {
                 let output = end
@@ -204,6 +215,7 @@ impl Store for MemoryStore {
             workflow_id: row.workflow_id.clone(),
             status: row.status,
             open: row.open,
+            hook_queued: self.queued_hooks.rows.contains_key(&run),
             created_at_ms: row.created_at_ms,
             steps: steps.collect(),
         }))

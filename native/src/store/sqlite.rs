@@ -72,6 +72,8 @@ impl SqliteStore {
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // Definitions are never deleted, so the one reference of the schema holds without being checked.
+        connection.pragma_update(None, "foreign_keys", false)?;
         Ok(())
     }
 
@@ -239,6 +241,8 @@ pub(super) fn sqlite_error(error: &rusqlite::Error) -> Error {
         E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..) => {
             Code::DatabaseCorrupt
         }
+        // A write to a row that is not there: no later attempt will find it.
+        E::StatementChangedRows(_) => Code::InvariantBroken,
         _ => match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Code::DiskFull,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::DatabaseCorrupt,

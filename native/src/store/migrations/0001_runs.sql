@@ -11,6 +11,7 @@ CREATE TABLE workflows (
 
 -- id: 42 bits milliseconds, 8 bits node, 13 bits sequence; shown to people as run_ + base 32 (native/src/ids.rs).
 -- open: the engine still has something to do for this run. An ended run whose hook has not been called is open.
+-- hook_queued: that hook waits for a slot; a process death does not interrupt it.
 CREATE TABLE workflow_runs (
   id             INTEGER PRIMARY KEY,
   definition_id  INTEGER NOT NULL REFERENCES workflows (definition_id),
@@ -18,6 +19,7 @@ CREATE TABLE workflow_runs (
   status         TEXT    NOT NULL
                  CHECK (status IN ('pending', 'running', 'waiting', 'completed', 'failed', 'cancelled', 'stuck')),
   open           INTEGER NOT NULL CHECK (open IN (0, 1)),
+  hook_queued    INTEGER NOT NULL DEFAULT 0 CHECK (hook_queued IN (0, 1)),
   payload        TEXT,
   trigger        TEXT,
   output         TEXT,

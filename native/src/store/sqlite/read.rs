@@ -18,7 +18,7 @@ pub fn definition(connection: &Connection, id: DefinitionId) -> Result<Option<St
 pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>> {
     let found = connection
         .prepare_cached(
-            "SELECT definition_id, workflow_id, status, open, created_at_ms FROM workflow_runs WHERE id = ?1",
+            "SELECT definition_id, workflow_id, status, open, hook_queued, created_at_ms FROM workflow_runs WHERE id = ?1",
         )?
         .query_row([run.to_integer()], |row| {
             Ok(RunSummary {
@@ -27,7 +27,8 @@ pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>
                 workflow_id: row.get(1)?,
                 status: word(row, 2, RunStatus::parse)?,
                 open: row.get(3)?,
-                created_at_ms: row.get(4)?,
+                hook_queued: row.get(4)?,
+                created_at_ms: row.get(5)?,
                 steps: Vec::new(),
             })
         })
@@ -129,9 +130,7 @@ pub fn list(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>> 
         values.push((":status", &status));
         conditions.push(match wanted {
             RunStatus::Pending | RunStatus::Running | RunStatus::Waiting => "open = 1",
-            RunStatus::Failed | RunStatus::Cancelled | RunStatus::Stuck => {
-                "status IN ('failed', 'cancelled', 'stuck')"
-            }
+            RunStatus::Failed | RunStatus::Cancelled | RunStatus::Stuck => "status IN ('failed', 'cancelled', 'stuck')",
             RunStatus::Completed => "1",
         });
     }

@@ -47,6 +47,11 @@ pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
             "UPDATE workflow_runs SET status = ?2 WHERE id = ?1",
             params![run.to_integer(), status.as_str()],
         ),
+        Write::SetHookQueued(run, queued) => one(
+            connection,
+            "UPDATE workflow_runs SET hook_queued = ?2 WHERE id = ?1",
+            params![run.to_integer(), queued],
+        ),
         Write::SetDefinition(run, definition) => one(
             connection,
             "UPDATE workflow_runs SET definition_id = ?2 WHERE id = ?1",

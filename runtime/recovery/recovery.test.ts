@@ -1,0 +1,147 @@
+/**
+ * Promises P1, P2 and P5 against SIGKILL: a real process is driven over HTTP and killed at random moments. Whatever
+ * it acknowledged is kept in a list of our own and looked for in the database file afterwards.
+ *
+ * `KILLS=200 bun test runtime/recovery` kills more often.
+ */
+import { Database } from "bun:sqlite";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const KILLS = Number(process.env["KILLS"] ?? 50);
+const LANES = 16;
+
+const directory = mkdtempSync(join(tmpdir(), "cronflow-kill-"));
+const database = join(directory, "orders.db");
+const effects = join(directory, "effects.log");
+if (process.env["KEEP"] === undefined) afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** What we were told: run id by idempotency key, after a 2xx. */
+const acknowledged = new Map<string, string>();
+/** Sent and not answered: the process died. Sent again later, as any sender would. */
+const unanswered: string[] = [];
+let sent = 0;
+
+test(
+  `nothing acknowledged is lost in ${KILLS} kills`,
+  async () => {
+    await Bun.write(effects, "");
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const host = await spawnHost();
+      const stop = load(host.url);
+      await Bun.sleep(20 + Math.random() * 120); // The moment of death is what is random here.
+      host.process.kill("SIGKILL");
+      await host.process.exited;
+      await stop();
+    }
+    const last = await spawnHost();
+    await allEnded();
+    last.process.kill("SIGTERM");
+    expect(await last.process.exited).not.toBe(0);
+    audit();
+  },
+  10 * 60_000,
+);
+
+async function spawnHost() {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "host.ts"), database, effects], { stdout: "pipe", stderr: "inherit" });
+  const reader = child.stdout.getReader();
+  const first = await reader.read();
+  reader.releaseLock();
+  return { process: child, url: new TextDecoder().decode(first.value).trim() };
+}
+
+/** Posts until told to stop, in several lanes. */
+function load(url: string): () => Promise<void> {
+  let isStopping = false;
+  const lane = async (): Promise<void> => {
+    while (!isStopping) {
+      const key = unanswered.pop() ?? `key-${(sent += 1)}`;
+      try {
+        const response = await fetch(new URL("/orders", url), {
+          method: "POST",
+          headers: { "content-type": "application/json", "x-key": key },
+          body: JSON.stringify({ key }),
+        });
+        const { runId } = (await response.json()) as { runId: string };
+        expect([200, 202]).toContain(response.status);
+        expect(acknowledged.get(key) ?? runId).toBe(runId);
+        acknowledged.set(key, runId);
+      } catch (error) {
+        if (error instanceof Error && "code" in error) unanswered.push(key);
+        else if (!(error instanceof SyntaxError)) throw error;
+        else unanswered.push(key);
+        if (isStopping) return;
+        await Bun.sleep(1);
+      }
+    }
+  };
+  const lanes = Promise.all(Array.from({ length: LANES }, lane));
+  return async () => {
+    isStopping = true;
+    await lanes;
+  };
+}
+
+/** Waits until no run is open; the test's own time-out is the limit. */
+async function allEnded(): Promise<void> {
+  const reader = new Database(database, { readonly: true });
+  const open = reader.query<{ count: number }, []>("SELECT count(*) AS count FROM workflow_runs WHERE open = 1");
+  while ((open.get()?.count ?? 0) > 0) await Bun.sleep(20);
+  reader.close();
+}
+
+function audit(): void {
+  const reader = new Database(database, { readonly: true, safeIntegers: true });
+  const runs = reader.query<{ id: bigint; status: string; error: string | null; payload: string }, []>("SELECT id, status, error, payload FROM workflow_runs").all();
+  const byId = new Map(runs.map((run) => [runText(run.id), run]));
+
+  const keys = new Set<string>();
+  for (const run of runs) {
+    expect({ run: runText(run.id), status: run.status, error: run.error }).toMatchObject({ status: "completed" });
+    const { key } = JSON.parse(run.payload) as { key: string };
+    expect(keys.has(key)).toBe(false); // One run per key (P5).
+    keys.add(key);
+  }
+  for (const [key, runId] of acknowledged) {
+    const run = byId.get(runId);
+    expect(run === undefined ? `${runId} is lost` : JSON.parse(run.payload).key).toBe(key); // P1.
+  }
+
+  const bodies = new Map<string, number>();
+  for (const line of readFileSync(effects, "utf8").trimEnd().split("\n")) {
+    const [run, step, attempt] = line.split(" ");
+    const name = `${run} ${step}`;
+    bodies.set(name, Math.max(bodies.get(name) ?? 0, Number(attempt)));
+  }
+  const steps = reader
+    .query<{ run_id: bigint; name: string; attempt: bigint; output: string | null }, []>(
+      "SELECT run_id, name, attempt, output FROM steps WHERE status = 'completed'",
+    )
+    .all();
+  const recorded = new Set<string>();
+  for (const { run_id, name, attempt, output } of steps) {
+    const step = `${runText(run_id)} ${name}`;
+    expect(recorded.has(step)).toBe(false); // Recorded once (P2).
+    recorded.add(step);
+    expect(bodies.get(step)).toBe(Number(attempt)); // And no body began after it was recorded.
+    if (name !== "notify") expect(JSON.parse(output as string)).toBe(`${step} ${attempt}`);
+  }
+  expect(recorded.size).toBe(runs.length * 5);
+
+  const interrupted = reader.query<{ count: bigint }, []>("SELECT count(*) AS count FROM steps WHERE status = 'interrupted'").get();
+  expect(Number(interrupted?.count)).toBeGreaterThan(KILLS / 10); // The kills did hit something.
+  expect(acknowledged.size).toBeGreaterThan(KILLS * 20);
+  reader.close();
+  console.log(`${KILLS} kills: ${acknowledged.size} acknowledged, ${runs.length} runs, ${steps.length} steps, ${interrupted?.count} interrupted attempts`);
+}
+
+/** The form people see, worked out here a second time on purpose. */
+function runText(id: bigint): string {
+  const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  let text = "";
+  for (let place = 12n; place >= 0n; place -= 1n) text += digits[Number((id >> (5n * place)) & 31n)];
+  return `run_${text}`;
+}
