@@ -19,7 +19,23 @@ for (const durability of ["full", "relaxed"] as const) {
   }
 }
 progress("");
-console.log(table(["durability", "in flight", "steps", "runs", "runs/s", "steps/s", "ceiling steps/s", "of ceiling", "p50 ms", "p99 ms"], rows));
+console.log(
+  table(
+    [
+      "durability",
+      "in flight",
+      "steps",
+      "runs",
+      "runs/s",
+      "steps/s",
+      "ceiling steps/s",
+      "of ceiling",
+      "p50 ms",
+      "p99 ms",
+    ],
+    rows,
+  ),
+);
 
 async function measure(durability: Durability, inFlight: number, steps: number): Promise<(string | number)[]> {
   // One in flight pays a commit per step: fewer steps say as much.

@@ -62,7 +62,10 @@ export class Cronflow {
   /** Begins a workflow. Its steps are added by the methods of what is returned, before `start`. */
   define(options: WorkflowOptions): Workflow {
     if (this.#session !== undefined || this.#starting !== undefined) {
-      throw new InvalidError("definition_invalid", `Workflow \`${options.id}\` was defined after start(): define workflows first.`);
+      throw new InvalidError(
+        "definition_invalid",
+        `Workflow \`${options.id}\` was defined after start(): define workflows first.`,
+      );
     }
     if (this.#definitions.has(options.id)) {
       throw new InvalidError("definition_invalid", `Two workflows have the id \`${options.id}\`: rename one.`);
@@ -138,7 +141,13 @@ export class Cronflow {
   /** Runs, newest first. */
   async list(options: ListOptions = {}): Promise<RunList> {
     const { workflowId, status, since, limit, cursor } = options;
-    const query = { workflow: workflowId, status, since_ms: since === undefined ? undefined : Number(since), limit, cursor };
+    const query = {
+      workflow: workflowId,
+      status,
+      since_ms: since === undefined ? undefined : Number(since),
+      limit,
+      cursor,
+    };
     const page = await this.#running().ask<{ runs: RunRecordMessage[]; cursor?: string }>(
       `{"query":{"runs":${JSON.stringify(query)}}}`,
     );
@@ -170,9 +179,21 @@ export class Cronflow {
   }
 
   async #open(options: StartOptions): Promise<void> {
-    const { database = "./cronflow.db", durability = "full", concurrency = 256, log = console, port, hostname } = options;
+    const {
+      database = "./cronflow.db",
+      durability = "full",
+      concurrency = 256,
+      log = console,
+      port,
+      hostname,
+    } = options;
     this.#log = log;
-    const session = await Session.open({ core: { database, durability }, definitions: this.#definitions, concurrency, log });
+    const session = await Session.open({
+      core: { database, durability },
+      definitions: this.#definitions,
+      concurrency,
+      log,
+    });
     this.#session = session;
     this.#listen(options.handleSignals ?? true);
     if (port === undefined) return;
@@ -184,7 +205,12 @@ export class Cronflow {
     }
   }
 
-  async #startRun(workflow: string | AnyWorkflow, payload: unknown, options: TriggerOptions, wait: boolean): Promise<StartedRun> {
+  async #startRun(
+    workflow: string | AnyWorkflow,
+    payload: unknown,
+    options: TriggerOptions,
+    wait: boolean,
+  ): Promise<StartedRun> {
     const workflowId = typeof workflow === "string" ? workflow : workflow.id;
     const definition = this.#definitions.get(workflowId);
     if (definition === undefined) {
@@ -198,14 +224,17 @@ export class Cronflow {
         workflowId,
         payload: text,
         trigger: '{"type":"manual"}',
-        ...(idempotencyKey !== undefined && { idempotency: { key: idempotencyKey, fingerprint: fingerprint(text ?? "") } }),
+        ...(idempotencyKey !== undefined && {
+          idempotency: { key: idempotencyKey, fingerprint: fingerprint(text ?? "") },
+        }),
       },
       wait,
     );
   }
 
   #running(): Session {
-    if (this.#session === undefined) throw new UnavailableError("closed", "This engine is not started: call start() first.");
+    if (this.#session === undefined)
+      throw new UnavailableError("closed", "This engine is not started: call start() first.");
     return this.#session;
   }
 

@@ -27,9 +27,11 @@ export interface BackoffOptions {
   readonly jitter?: boolean | number;
 }
 
-/** Called after a run has ended, once and at least once; with a `stepId` after a step, if the process still lives. */
-// biome-ignore lint/suspicious/noConfusingVoidType: hooks may return nothing
-export type Hook = (context: AnyContext, stepId?: string) => void | Promise<void>;
+/**
+ * Called after a run has ended: at least once, also when the process dies in between. With a `stepId` it is called
+ * after a step has ended for good: at most once, because a step's result does not wait for it.
+ */
+export type Hook = (context: AnyContext, stepId?: string) => unknown;
 
 /** What is said about a whole workflow. */
 export interface WorkflowOptions {
@@ -135,7 +137,10 @@ export class Definition {
   lastStep(method: string): Step {
     const step = this.steps.at(-1);
     if (step === undefined) {
-      throw new InvalidError("definition_invalid", `Workflow \`${this.id}\`: .${method}() follows a step, and there is none yet.`);
+      throw new InvalidError(
+        "definition_invalid",
+        `Workflow \`${this.id}\`: .${method}() follows a step, and there is none yet.`,
+      );
     }
     return step;
   }
@@ -180,6 +185,9 @@ function retryMessage({ attempts = 3, backoff = {} }: RetryOptions): RetryMessag
 
 function checkName(what: string, name: unknown): void {
   if (typeof name !== "string" || !/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) {
-    throw new InvalidError("definition_invalid", `The ${what} ${JSON.stringify(name)} is not of the form [A-Za-z0-9_][A-Za-z0-9_.-]{0,127}.`);
+    throw new InvalidError(
+      "definition_invalid",
+      `The ${what} ${JSON.stringify(name)} is not of the form [A-Za-z0-9_][A-Za-z0-9_.-]{0,127}.`,
+    );
   }
 }

@@ -6,7 +6,8 @@ export type Duration = number | string | { total(unit: "milliseconds"): number }
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/gy;
-const ISO = /^P(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
+const ISO =
+  /^P(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
 const LONGEST_MS = 100 * 365 * 86_400_000;
 
 /** Whole milliseconds of a duration. Throws a `TypeError` that shows the value when it is not one. */
@@ -42,6 +43,10 @@ function parseIso(text: string): number {
   if (parts === null || /[PT]$/.test(text)) return Number.NaN;
   const [weeks, days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0)) as number[];
   return (
-    (weeks ?? 0) * 604_800_000 + (days ?? 0) * 86_400_000 + (hours ?? 0) * 3_600_000 + (minutes ?? 0) * 60_000 + (seconds ?? 0) * 1_000
+    (weeks ?? 0) * 604_800_000 +
+    (days ?? 0) * 86_400_000 +
+    (hours ?? 0) * 3_600_000 +
+    (minutes ?? 0) * 60_000 +
+    (seconds ?? 0) * 1_000
   );
 }

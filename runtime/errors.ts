@@ -75,6 +75,8 @@ export class RunError extends Error {
     /** Why. */
     readonly error: RecordedError,
   ) {
-    super(`run ${runId} ${status === "stuck" ? "is stuck" : status === "failed" ? "failed" : "was cancelled"}: ${error.message}`);
+    super(
+      `run ${runId} ${status === "stuck" ? "is stuck" : status === "failed" ? "failed" : "was cancelled"}: ${error.message}`,
+    );
   }
 }

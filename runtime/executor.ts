@@ -5,7 +5,13 @@ import { type CronflowError, NonRetryableError, type RecordedError } from "./err
 import { encode } from "./json.ts";
 import type { Logger } from "./log.ts";
 import { LIMITS } from "./native/generated.ts";
-import type { EffectMessage, ErrorMessage, ExecuteMessage, ResultMessage, RunRecordMessage } from "./native/protocol.ts";
+import type {
+  EffectMessage,
+  ErrorMessage,
+  ExecuteMessage,
+  ResultMessage,
+  RunRecordMessage,
+} from "./native/protocol.ts";
 import type { Pump } from "./pump.ts";
 import type { Ended } from "./waiters.ts";
 
@@ -68,7 +74,11 @@ export class Executor {
     this.#executions.set(key, execution);
     const memory = this.#memories.get(message.run);
     if (memory !== undefined) this.#call(execution, memory);
-    else this.#read(message.run).then((read) => this.#call(execution, read), (error) => this.#threw(execution, error));
+    else
+      this.#read(message.run).then(
+        (read) => this.#call(execution, read),
+        (error) => this.#threw(execution, error),
+      );
   }
 
   #call(execution: Execution, memory: RunMemory): void {
@@ -77,9 +87,17 @@ export class Executor {
     const handler = definition === undefined ? undefined : handlerOf(definition, message);
     if (handler === undefined) {
       const what = message.step ?? message.handler;
-      return this.#threw(execution, new NonRetryableError(`workflow \`${memory.workflowId}\` has no function for \`${what}\` in this process`));
+      return this.#threw(
+        execution,
+        new NonRetryableError(`workflow \`${memory.workflowId}\` has no function for \`${what}\` in this process`),
+      );
     }
-    const context = new AttemptContext(memory, message.step ?? (message.handler as string), message.attempt, this.#options.log);
+    const context = new AttemptContext(
+      memory,
+      message.step ?? (message.handler as string),
+      message.attempt,
+      this.#options.log,
+    );
     execution.context = context;
     try {
       const returned = handler(context);
@@ -123,20 +141,27 @@ export class Executor {
     this.#report(execution, command, memory, (result) => {
       if (memory !== undefined) memory.error = error;
       const isFinal = (result as { retry_at_ms?: number } | null)?.retry_at_ms === undefined;
-      if (step === undefined) this.#options.log.error(`the ${execution.message.handler} hook of run ${run} failed`, thrown);
+      if (step === undefined)
+        this.#options.log.error(`the ${execution.message.handler} hook of run ${run} failed`, thrown);
       else if (isFinal && memory !== undefined) this.#stepHook("onFailure", execution, memory);
     });
   }
 
   /** Sends the end of an attempt. Until it is answered the attempt counts as executing. */
-  #report(execution: Execution, command: string, memory: RunMemory | undefined, recorded: (result: ResultMessage) => void): void {
+  #report(
+    execution: Execution,
+    command: string,
+    memory: RunMemory | undefined,
+    recorded: (result: ResultMessage) => void,
+  ): void {
     const { message } = execution;
     const onResult = (result: ResultMessage, error: ErrorMessage | undefined): void => {
       this.#executions.delete(keyOf(message));
       if (error === undefined) recorded(result);
       else if (error.class === "invalid") this.#threw(execution, new NonRetryableError(error.message), memory);
       // A late result is refused, as promised; everything else is worth a line.
-      else if (error.code !== "attempt_ended") this.#options.log.error(`the result of run ${message.run} was refused: ${error.message}`);
+      else if (error.code !== "attempt_ended")
+        this.#options.log.error(`the result of run ${message.run} was refused: ${error.message}`);
       if (message.step === undefined) this.#memories.delete(message.run);
       if (this.#executions.size === 0) this.#onIdle?.();
     };
@@ -146,7 +171,8 @@ export class Executor {
   #stepHook(name: "onSuccess" | "onFailure", { message, context }: Execution, memory: RunMemory): void {
     const hook = this.#options.definitions.get(memory.workflowId)?.options.hooks?.[name];
     if (hook === undefined || context === undefined || message.handler === "on_error") return;
-    const failed = (error: unknown): void => this.#options.log.error(`the ${name} hook of step \`${message.step}\` failed`, error);
+    const failed = (error: unknown): void =>
+      this.#options.log.error(`the ${name} hook of step \`${message.step}\` failed`, error);
     try {
       Promise.resolve(hook(context, message.step)).catch(failed);
     } catch (error) {
@@ -181,7 +207,9 @@ export class Executor {
     let last: string | undefined;
     let error: string | undefined;
     for (let after: number | undefined = 0; after !== undefined; after = record.next_after) {
-      record = await this.#options.pump.ask<RunRecordMessage & ResultMessage>(`{"query":{"run":{"run":"${runId}","after":${after}}}}`);
+      record = await this.#options.pump.ask<RunRecordMessage & ResultMessage>(
+        `{"query":{"run":{"run":"${runId}","after":${after}}}}`,
+      );
       for (const step of record.steps ?? []) {
         if (step.error !== undefined && step.status !== "interrupted") error = JSON.stringify(step.error);
         const isStep = this.#options.definitions.get(record.workflow)?.step(step.name)?.kind === "step";

@@ -16,7 +16,10 @@ export function encode(value: unknown, what: string): string | undefined {
       check(value, what, "$", 0, []);
       const text = JSON.stringify(value);
       if (text !== undefined && text.length > LIMITS.VALUE_BYTES) {
-        throw new InvalidError("value_too_large", `the ${what} has ${text.length} characters, at most ${LIMITS.VALUE_BYTES} bytes are recorded`);
+        throw new InvalidError(
+          "value_too_large",
+          `the ${what} has ${text.length} characters, at most ${LIMITS.VALUE_BYTES} bytes are recorded`,
+        );
       }
       return text;
     }

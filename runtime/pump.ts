@@ -76,7 +76,9 @@ export class Pump {
   /** The same as a promise. */
   ask<Result extends ResultMessage>(text: string): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.send(text, (result, error) => (error === undefined ? resolve(result as Result) : reject(errorOf(error.code, error.message))));
+      this.send(text, (result, error) =>
+        error === undefined ? resolve(result as Result) : reject(errorOf(error.code, error.message)),
+      );
     });
   }
 
@@ -105,7 +107,11 @@ export class Pump {
     clearTimeout(this.#timer);
     clearTimeout(this.#pause);
     this.#socket?.end();
-    const closed: ErrorMessage = { code: "closed", class: "unavailable", message: "The engine was stopped before it answered." };
+    const closed: ErrorMessage = {
+      code: "closed",
+      class: "unavailable",
+      message: "The engine was stopped before it answered.",
+    };
     const unanswered = [...this.#sent.values(), this.#queue].flat();
     this.#sent.clear();
     this.#queue = [];

@@ -86,7 +86,8 @@ export function runRecord(message: RunRecordMessage): RunRecord {
 }
 
 function attemptRecord(message: StepRecordMessage): AttemptRecord {
-  const { sequence, name, handler, attempt, status, output, error, retry_at_ms, started_at_ms, finished_at_ms } = message;
+  const { sequence, name, handler, attempt, status, output, error, retry_at_ms, started_at_ms, finished_at_ms } =
+    message;
   return {
     sequence,
     step: name,

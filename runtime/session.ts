@@ -64,7 +64,8 @@ export class Session {
   static async open(options: SessionOptions): Promise<Session> {
     const core = new Core(options.core);
     try {
-      for (const definition of options.definitions.values()) core.ask(`{"define":${JSON.stringify(definition.toMessage())}}`);
+      for (const definition of options.definitions.values())
+        core.ask(`{"define":${JSON.stringify(definition.toMessage())}}`);
       const session = new Session(core, options);
       await session.#pump.open();
       session.#pump.setCapacity(options.concurrency);
@@ -129,7 +130,9 @@ export class Session {
       const timer = setTimeout(resolve, patienceMs);
       await Promise.race([this.#executor.idle(), patience]);
       clearTimeout(timer);
-      await this.#pump.ask('{"release":{}}').catch((error) => this.#options.log.error("the engine could not hand over its runs", error));
+      await this.#pump
+        .ask('{"release":{}}')
+        .catch((error) => this.#options.log.error("the engine could not hand over its runs", error));
     }
     this.close();
   }
@@ -142,17 +145,32 @@ export class Session {
   }
 
   #queryRun(runId: string, after: number): Promise<RunRecordMessage> {
-    return this.#pump.ask<RunRecordMessage & ResultMessage>(`{"query":{"run":{"run":${JSON.stringify(runId)},"after":${after}}}}`);
+    return this.#pump.ask<RunRecordMessage & ResultMessage>(
+      `{"query":{"run":{"run":${JSON.stringify(runId)},"after":${after}}}}`,
+    );
   }
 
   #newMemory(runId: string, createdAtMs: number, { workflowId, payload, trigger }: StartRequest): RunMemory {
     const version = this.#options.definitions.get(workflowId)?.options.version;
-    return { runId, workflowId, version, createdAtMs, payload, trigger, outputs: new Map(), last: undefined, error: undefined };
+    return {
+      runId,
+      workflowId,
+      version,
+      createdAtMs,
+      payload,
+      trigger,
+      outputs: new Map(),
+      last: undefined,
+      error: undefined,
+    };
   }
 
   #failed(error: Error): void {
     this.#failure = error;
-    this.#options.log.error("cronflow: the engine stopped after an internal error; nothing acknowledged is lost", error);
+    this.#options.log.error(
+      "cronflow: the engine stopped after an internal error; nothing acknowledged is lost",
+      error,
+    );
     this.#core.close();
     this.#waiters.notifyAll();
   }

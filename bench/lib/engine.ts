@@ -33,7 +33,11 @@ export async function openEngine(database: string, durability: Durability, steps
 }
 
 /** Executes runs, always as many in flight as asked for. */
-export async function drive(engine: { execute(id: string): Promise<unknown> }, runs: number, inFlight: number): Promise<Measured> {
+export async function drive(
+  engine: { execute(id: string): Promise<unknown> },
+  runs: number,
+  inFlight: number,
+): Promise<Measured> {
   const latencies: number[] = [];
   let started = 0;
   const lane = async (): Promise<void> => {

@@ -31,7 +31,7 @@ pub struct Core {
 
 enum Body {
     Failed(Error),
-    Inline(Mutex<Option<Engine>>),
+    Inline(Box<Mutex<Option<Engine>>>),
     Threaded(Arc<Inbox>),
 }
 
@@ -55,7 +55,7 @@ impl Core {
         let engine = Engine::open(store, config.node, config.about(wake_fd))?;
         let outbox = Arc::new(Outbox::new(wake));
         if config.inline {
-            return Ok(Core { body: Body::Inline(Mutex::new(Some(engine))), outbox });
+            return Ok(Core { body: Body::Inline(Box::new(Mutex::new(Some(engine)))), outbox });
         }
         let inbox = Arc::new(Inbox::default());
         let (thread_inbox, thread_outbox) = (inbox.clone(), outbox.clone());

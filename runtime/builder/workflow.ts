@@ -7,7 +7,9 @@ import type { Recorded } from "../recorded.ts";
 import type { OutputOf, Schema } from "../schema.ts";
 
 /** A step is named by a string, or by an object that also describes it. */
-export type StepName<Name extends string> = Name | { readonly id: Name; readonly title?: string; readonly description?: string };
+export type StepName<Name extends string> =
+  | Name
+  | { readonly id: Name; readonly title?: string; readonly description?: string };
 
 type Steps = Record<never, never>;
 /** `unknown` until the first trigger tells more; several triggers give a union. */
@@ -47,7 +49,9 @@ export class Workflow<Payload = NoTrigger, Last = undefined, Done = Steps, Curre
   }
 
   /** Runs are started by `trigger` and `execute`; a schema parses what they are given. */
-  manual<S extends Schema = Schema>(options: { readonly schema?: S } = {}): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Current> {
+  manual<S extends Schema = Schema>(
+    options: { readonly schema?: S } = {},
+  ): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Current> {
     this.definition.triggers.push({ type: "manual", ...options });
     return this.#as();
   }

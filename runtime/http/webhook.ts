@@ -15,13 +15,25 @@ const DEFAULT_RESULT_MS = 30_000;
 const RETRY_AFTER_SECONDS = "1";
 
 /** Serves one webhook trigger; other methods on its path get 405. */
-export function addWebhook(routes: Hono, engine: HttpEngine, workflowId: string, { path, options }: WebhookTrigger): void {
+export function addWebhook(
+  routes: Hono,
+  engine: HttpEngine,
+  workflowId: string,
+  { path, options }: WebhookTrigger,
+): void {
   const { method = "POST", middleware = [] } = options;
-  routes.on([method], [path], ...middleware, (context) => receive(context, engine, workflowId, { type: "webhook", path, options }));
+  routes.on([method], [path], ...middleware, (context) =>
+    receive(context, engine, workflowId, { type: "webhook", path, options }),
+  );
   routes.all(path, (context) => refuse(context, 405, "method_not_allowed", `Use ${method}.`, { Allow: method }));
 }
 
-async function receive(context: Context, engine: HttpEngine, workflowId: string, trigger: WebhookTrigger): Promise<Response> {
+async function receive(
+  context: Context,
+  engine: HttpEngine,
+  workflowId: string,
+  trigger: WebhookTrigger,
+): Promise<Response> {
   const { options } = trigger;
   if (!isJson(context.req.header("content-type"))) {
     return refuse(context, 415, "unsupported_media_type", "Send JSON, with the content type application/json.");
@@ -30,7 +42,11 @@ async function receive(context: Context, engine: HttpEngine, workflowId: string,
   if (body === undefined) return refuse(context, 413, "body_too_large", "The body is larger than this webhook takes.");
 
   const payload = await payloadOf(body, trigger);
-  if ("issues" in payload) return context.json({ error: { code: "payload_invalid", message: "The body is not valid.", issues: payload.issues } }, 400);
+  if ("issues" in payload)
+    return context.json(
+      { error: { code: "payload_invalid", message: "The body is not valid.", issues: payload.issues } },
+      400,
+    );
 
   const key = options.idempotencyKey?.(context.req.raw);
   const request: StartRequest = {
@@ -52,7 +68,12 @@ function accepted(context: Context, { runId, repeated }: StartedRun): Response {
 }
 
 /** Waits for the run. The run goes on when nobody waits any longer. */
-async function respond(context: Context, engine: HttpEngine, started: StartedRun, trigger: WebhookTrigger): Promise<Response> {
+async function respond(
+  context: Context,
+  engine: HttpEngine,
+  started: StartedRun,
+  trigger: WebhookTrigger,
+): Promise<Response> {
   const { runId } = started;
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   const timer = setTimeout(resolve, milliseconds(trigger.options.timeout ?? DEFAULT_RESULT_MS), "late");
@@ -69,7 +90,10 @@ async function respond(context: Context, engine: HttpEngine, started: StartedRun
   }
 }
 
-async function payloadOf(body: string, { options }: WebhookTrigger): Promise<{ text: string | undefined } | { issues: object[] }> {
+async function payloadOf(
+  body: string,
+  { options }: WebhookTrigger,
+): Promise<{ text: string | undefined } | { issues: object[] }> {
   let value: unknown;
   try {
     value = body === "" ? undefined : JSON.parse(body);
@@ -100,11 +124,19 @@ function failed(context: Context, engine: HttpEngine, error: unknown): Response 
       return refuse(context, 400, error.code, error.message);
     default:
       engine.log().error(`${context.req.method} ${context.req.path} was refused`, error);
-      return refuse(context, 503, error.code, "The engine cannot take this now; nothing was started.", { "Retry-After": RETRY_AFTER_SECONDS });
+      return refuse(context, 503, error.code, "The engine cannot take this now; nothing was started.", {
+        "Retry-After": RETRY_AFTER_SECONDS,
+      });
   }
 }
 
-function refuse(context: Context, status: 400 | 405 | 409 | 413 | 415 | 503, code: string, message: string, headers: Record<string, string> = {}): Response {
+function refuse(
+  context: Context,
+  status: 400 | 405 | 409 | 413 | 415 | 503,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
   return context.json({ error: { code, message } }, status, headers);
 }
 

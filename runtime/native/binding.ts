@@ -116,7 +116,10 @@ export function refusal(result: ResultMessage | undefined): ErrorMessage | undef
 }
 
 // In the typed interface of Bun's Buffer these two are missing.
-type Bytes = Buffer & { utf8Write(text: string, offset: number): number; utf8Slice(start: number, end: number): string };
+type Bytes = Buffer & {
+  utf8Write(text: string, offset: number): number;
+  utf8Slice(start: number, end: number): string;
+};
 
 function bytes(length: number): Bytes {
   return Buffer.from(new ArrayBuffer(length)) as Bytes;
@@ -136,7 +139,9 @@ function load(path: string): Functions {
   }
   const abi = library.symbols.cronflow_abi_version();
   if (abi !== ABI_VERSION) {
-    throw new Error(`${path} has ABI version ${abi}, this cronflow-ffi needs ${ABI_VERSION}: install matching versions.`);
+    throw new Error(
+      `${path} has ABI version ${abi}, this cronflow-ffi needs ${ABI_VERSION}: install matching versions.`,
+    );
   }
   loaded.set(path, library.symbols);
   return library.symbols;

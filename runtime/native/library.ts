@@ -1,7 +1,8 @@
 /** Finds the native library: an override, or the build of this checkout. */
+
+import { suffix } from "bun:ffi";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { suffix } from "bun:ffi";
 
 /** The path of the library, and where it was found. Throws with what to do when there is none. */
 export function findLibrary(environment: Record<string, string | undefined> = process.env): string {

@@ -46,7 +46,10 @@ test(
 );
 
 async function spawnHost() {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "host.ts"), database, effects], { stdout: "pipe", stderr: "inherit" });
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "host.ts"), database, effects], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
   const reader = child.stdout.getReader();
   const first = await reader.read();
   reader.releaseLock();
@@ -95,7 +98,11 @@ async function allEnded(): Promise<void> {
 
 function audit(): void {
   const reader = new Database(database, { readonly: true, safeIntegers: true });
-  const runs = reader.query<{ id: bigint; status: string; error: string | null; payload: string }, []>("SELECT id, status, error, payload FROM workflow_runs").all();
+  const runs = reader
+    .query<{ id: bigint; status: string; error: string | null; payload: string }, []>(
+      "SELECT id, status, error, payload FROM workflow_runs",
+    )
+    .all();
   const byId = new Map(runs.map((run) => [runText(run.id), run]));
 
   const keys = new Set<string>();
@@ -131,11 +138,15 @@ function audit(): void {
   }
   expect(recorded.size).toBe(runs.length * 5);
 
-  const interrupted = reader.query<{ count: bigint }, []>("SELECT count(*) AS count FROM steps WHERE status = 'interrupted'").get();
+  const interrupted = reader
+    .query<{ count: bigint }, []>("SELECT count(*) AS count FROM steps WHERE status = 'interrupted'")
+    .get();
   expect(Number(interrupted?.count)).toBeGreaterThan(KILLS / 10); // The kills did hit something.
   expect(acknowledged.size).toBeGreaterThan(KILLS * 20);
   reader.close();
-  console.log(`${KILLS} kills: ${acknowledged.size} acknowledged, ${runs.length} runs, ${steps.length} steps, ${interrupted?.count} interrupted attempts`);
+  console.log(
+    `${KILLS} kills: ${acknowledged.size} acknowledged, ${runs.length} runs, ${steps.length} steps, ${interrupted?.count} interrupted attempts`,
+  );
 }
 
 /** The form people see, worked out here a second time on purpose. */

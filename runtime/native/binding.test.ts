@@ -1,0 +1,77 @@
+import { afterEach, expect, test } from "bun:test";
+import { copyFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryDirectory } from "../testing/engines.ts";
+import { Core } from "./binding.ts";
+import { findLibrary } from "./library.ts";
+
+const cores: Core[] = [];
+afterEach(() => {
+  for (const core of cores.splice(0)) core.close();
+});
+
+function open(config: Partial<ConstructorParameters<typeof Core>[0]> = {}, library?: string): Core {
+  const core = new Core({ database: ":memory:", inline: true, ...config }, library);
+  cores.push(core);
+  return core;
+}
+
+test.each([0, 1, 100, 10_000, 100_000, 1_000_000])(
+  "echoes %d characters of every width unchanged, whatever the buffers held",
+  (length) => {
+    const core = open();
+    const value = { text: 'aü€😀\u0000"\\'.repeat(Math.ceil(length / 8)), nested: [[{}], null, 1.5] };
+    for (let round = 0; round < 3; round += 1) expect(core.ask(`{"echo":${JSON.stringify(value)}}`)).toEqual(value);
+  },
+);
+
+test("answers from the thread wake the event loop", async () => {
+  const core = open({ inline: false });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const socket = await Bun.connect({ fd: core.about.wake_fd, socket: { data: () => resolve() } } as never);
+  expect(core.take()).toBeUndefined();
+  expect(core.submit('{"seq":1,"now_ms":1,"commands":[{"echo":"up"}]}')).toBeTrue();
+  await promise;
+  expect(core.take()).toEqual({ requests: [{ seq: 1, results: ["up" as never] }] });
+  (socket as unknown as { end(): void }).end();
+});
+
+test("a closed core says so, and closing twice does nothing", () => {
+  const core = open();
+  core.close();
+  core.close();
+  expect(() => core.call("{}")).toThrow("closed");
+  expect(() => core.take()).toThrow("closed");
+});
+
+test("a missing library says how to get one", () => {
+  expect(() => findLibrary({ CRONFLOW_LIBRARY: "/nowhere/libcronflow.so" })).toThrow("which does not exist");
+  expect(existsSync(findLibrary({}))).toBeTrue();
+});
+
+test("a library that is none, or of another version, is refused with what to do", async () => {
+  const directory = temporaryDirectory();
+  const text = join(directory, "text.so");
+  await Bun.write(text, "not a library");
+  expect(() => open({}, text)).toThrow("is not a native library of cronflow-ffi");
+
+  const source = join(directory, "other.c");
+  const names = ["open", "call", "submit", "take", "close"].map((name) => `int cronflow_${name}(void) { return 0; }`);
+  await Bun.write(source, `unsigned cronflow_abi_version(void) { return 99; }\n${names.join("\n")}\n`);
+  const other = join(directory, "other.so");
+  expect(Bun.spawnSync(["cc", "-shared", "-fPIC", "-o", other, source]).exitCode).toBe(0);
+  expect(() => open({}, other)).toThrow("has ABI version 99, this cronflow-ffi needs 1");
+
+  const copy = join(directory, "copy.so");
+  copyFileSync(findLibrary({}), copy);
+  expect(open({}, copy).ask('{"echo":1}')).toBe(1 as never);
+});
+
+test("exports exactly the six functions of the header", async () => {
+  const header = await Bun.file(join(import.meta.dir, "../../native/include/cronflow.h")).text();
+  const declared = [...header.matchAll(/(cronflow_\w+)\(/g)].map((match) => match[1] as string).sort();
+  const symbols = Bun.spawnSync(["nm", "-D", "--defined-only", findLibrary({})]).stdout.toString();
+  const exported = [...symbols.matchAll(/ T (cronflow_\w+)/g)].map((match) => match[1] as string).sort();
+  expect(exported).toEqual(declared);
+  expect(exported).toHaveLength(6);
+});
