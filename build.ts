@@ -26,14 +26,6 @@ const tasks: Record<string, Task> = {
   format: { summary: "format Rust and TypeScript", run: async () => format() },
 };
 
-const [name = "", ...rest] = process.argv.slice(2);
-const task = tasks[name];
-if (task === undefined) {
-  for (const [each, { summary }] of Object.entries(tasks)) console.log(`bun build.ts ${each.padEnd(9)} ${summary}`);
-  process.exit(name === "" ? 0 : 2);
-}
-await task.run(rest);
-
 function requireTool(tool: string, advice: string): void {
   if (Bun.which(tool) === null) fail(`${tool} was not found: ${advice}.`);
 }
@@ -197,3 +189,11 @@ function count(output: string): { passed: number; failed: number } {
     failed: sum(/([\d,]+) failed/g) + sum(/^\s*(\d+) fail$/gm),
   };
 }
+
+const [name = "", ...rest] = process.argv.slice(2);
+const task = tasks[name];
+if (task === undefined) {
+  for (const [each, { summary }] of Object.entries(tasks)) console.log(`bun build.ts ${each.padEnd(9)} ${summary}`);
+  process.exit(name === "" ? 0 : 2);
+}
+await task.run(rest);

@@ -9,9 +9,18 @@ test("runs steps in order, records their outputs, and gives the last one", async
   const order: string[] = [];
   const workflow = engine
     .define({ id: "three" })
-    .step("a", (ctx) => (order.push("a"), { payload: ctx.payload as number }))
-    .action("b", (ctx) => (order.push("b"), expect(ctx.last).toEqual({ payload: 7 }), "dropped"))
-    .step("c", async (ctx) => (order.push("c"), ctx.steps.a.output.payload + 1));
+    .step("a", (ctx) => {
+      order.push("a");
+      return { payload: ctx.payload as number };
+    })
+    .action("b", (ctx) => {
+      order.push("b");
+      return `dropped, and sees ${ctx.last.payload}`;
+    })
+    .step("c", async (ctx) => {
+      order.push("c");
+      return ctx.steps.a.output.payload + 1;
+    });
   await engine.start();
   expect(await engine.execute(workflow, 7)).toBe(8);
   expect(order).toEqual(["a", "b", "c"]);
@@ -102,7 +111,10 @@ test.each([
 test("an output that is not JSON fails its step without another attempt, and names the place", async () => {
   const engine = testEngine();
   let calls = 0;
-  engine.define({ id: "bad", retry: quick }).step("x", () => ({ items: [{ price: (calls += 1) && Number.NaN }] }));
+  engine.define({ id: "bad", retry: quick }).step("x", () => {
+    calls += 1;
+    return { items: [{ price: Number.NaN }] };
+  });
   await engine.start();
   await engine.execute("bad").then(
     () => expect.unreachable(),

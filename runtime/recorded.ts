@@ -16,6 +16,7 @@ export type Recorded<T> = 0 extends 1 & T
             ? { [K in keyof T]: Recorded<T[K]> }
             : T extends object
               ? { [K in keyof T as T[K] extends symbol | ((...args: never[]) => unknown) ? never : K]: Recorded<T[K]> }
-              : [T] extends [void]
+              : // biome-ignore lint/suspicious/noConfusingVoidType: what a handler without `return` gives
+                [T] extends [void]
                 ? undefined
                 : T;

@@ -61,7 +61,8 @@ function load(url: string): () => Promise<void> {
   let isStopping = false;
   const lane = async (): Promise<void> => {
     while (!isStopping) {
-      const key = unanswered.pop() ?? `key-${(sent += 1)}`;
+      sent += 1;
+      const key = unanswered.pop() ?? `key-${sent}`;
       try {
         const response = await fetch(new URL("/orders", url), {
           method: "POST",
