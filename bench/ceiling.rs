@@ -45,11 +45,9 @@ fn main() -> rusqlite::Result<()> {
                 if step == steps {
                     connection
                         .prepare_cached(
-                            "UPDATE workflow_runs SET status = 'completed', finished_at_ms = ?2, open = 0,
-                                    output = (SELECT output FROM steps WHERE run_id = ?1 AND sequence = ?3)
-                             WHERE id = ?1",
+                            "UPDATE workflow_runs SET status = 'completed', finished_at_ms = ?2, open = 0 WHERE id = ?1",
                         )?
-                        .execute(params![run, now_ms, steps])?;
+                        .execute(params![run, now_ms])?;
                 }
             }
             connection.execute_batch("COMMIT")?;

@@ -17,6 +17,8 @@ interface Command {
 }
 
 const COMMANDS_PER_REQUEST = 4_096;
+/** Commands after which a request does not wait for the end of the turn. */
+const FULL_REQUEST = 64;
 const CHARACTERS_PER_REQUEST = 8 << 20;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 2_000;
@@ -70,7 +72,9 @@ export class Pump {
   /** Queues a command. `insist`: it is sent again while storage fails, because its result exists nowhere else. */
   send(text: string, onResult: OnResult, insist = false): void {
     this.#queue.push({ text, onResult, insist });
-    this.#schedule();
+    // A full request goes at once, so that the engine works while this turn goes on.
+    if (this.#queue.length >= FULL_REQUEST && this.#pause === undefined && !this.#isClosed) this.#submitQueued();
+    else this.#schedule();
   }
 
   /** The same as a promise. */
@@ -127,6 +131,10 @@ export class Pump {
     this.#flushing = undefined;
     // What has been committed meanwhile is taken in now, without a wake-up.
     this.drain();
+    this.#submitQueued();
+  };
+
+  #submitQueued(): void {
     try {
       while (this.#queue.length > 0 || this.#capacity !== undefined) {
         if (!this.#submit(this.#nextCommands())) return this.#rest();
@@ -135,7 +143,7 @@ export class Pump {
       this.#fail(error as Error);
     }
     this.#hold();
-  };
+  }
 
   #nextCommands(): Command[] {
     let characters = 0;

@@ -1,4 +1,7 @@
--- The first shape of the file. Words are those of the protocol; times are milliseconds since 1970; values are JSON text.
+-- The first shape of the file. Lists of words are written with OR: for each `IN (…)` of more than two, SQLite builds a
+-- temporary table in every statement that checks it, which costs more than the row itself.
+--
+-- Words are those of the protocol; times are milliseconds since 1970; values are JSON text.
 
 CREATE TABLE workflows (
   definition_id INTEGER PRIMARY KEY,
@@ -17,7 +20,7 @@ CREATE TABLE workflow_runs (
   definition_id  INTEGER NOT NULL REFERENCES workflows (definition_id),
   workflow_id    TEXT    NOT NULL,
   status         TEXT    NOT NULL
-                 CHECK (status IN ('pending', 'running', 'waiting', 'completed', 'failed', 'cancelled', 'stuck')),
+                 CHECK (status = 'pending' OR status = 'running' OR status = 'waiting' OR status = 'completed' OR status = 'failed' OR status = 'cancelled' OR status = 'stuck'),
   open           INTEGER NOT NULL CHECK (open IN (0, 1)),
   hook_queued    INTEGER NOT NULL DEFAULT 0 CHECK (hook_queued IN (0, 1)),
   payload        TEXT,
@@ -26,23 +29,23 @@ CREATE TABLE workflow_runs (
   error          TEXT,
   created_at_ms  INTEGER NOT NULL,
   finished_at_ms INTEGER,
-  CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
-  CHECK (open = 1 OR status IN ('completed', 'failed', 'cancelled', 'stuck'))
+  CHECK ((finished_at_ms IS NOT NULL) = (status = 'completed' OR status = 'failed' OR status = 'cancelled')),
+  CHECK (open = 1 OR status = 'completed' OR status = 'failed' OR status = 'cancelled' OR status = 'stuck')
 ) STRICT;
 
 -- What recovery reads; what people list.
 CREATE INDEX open_runs ON workflow_runs (workflow_id) WHERE open = 1;
 CREATE INDEX runs_by_workflow ON workflow_runs (workflow_id);
-CREATE INDEX runs_gone_wrong ON workflow_runs (status) WHERE status IN ('failed', 'cancelled', 'stuck');
+CREATE INDEX runs_gone_wrong ON workflow_runs (status) WHERE status = 'failed' OR status = 'cancelled' OR status = 'stuck';
 
 -- One row per ended attempt, never changed. handler: which of the user's functions was called.
 CREATE TABLE steps (
   run_id         INTEGER NOT NULL,
   sequence       INTEGER NOT NULL,
   name           TEXT    NOT NULL,
-  handler        TEXT    NOT NULL CHECK (handler IN ('body', 'on_error', 'on_success', 'on_failure')),
+  handler        TEXT    NOT NULL CHECK (handler = 'body' OR handler = 'on_error' OR handler = 'on_success' OR handler = 'on_failure'),
   attempt        INTEGER NOT NULL,
-  status         TEXT    NOT NULL CHECK (status IN ('completed', 'failed', 'timed_out', 'interrupted', 'cancelled')),
+  status         TEXT    NOT NULL CHECK (status = 'completed' OR status = 'failed' OR status = 'timed_out' OR status = 'interrupted' OR status = 'cancelled'),
   output         TEXT,
   error          TEXT,
   retry_at_ms    INTEGER,

@@ -130,7 +130,9 @@ pub fn list(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>> 
         values.push((":status", &status));
         conditions.push(match wanted {
             RunStatus::Pending | RunStatus::Running | RunStatus::Waiting => "open = 1",
-            RunStatus::Failed | RunStatus::Cancelled | RunStatus::Stuck => "status IN ('failed', 'cancelled', 'stuck')",
+            RunStatus::Failed | RunStatus::Cancelled | RunStatus::Stuck => {
+                "(status = 'failed' OR status = 'cancelled' OR status = 'stuck')"
+            }
             RunStatus::Completed => "1",
         });
     }
