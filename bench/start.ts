@@ -43,7 +43,7 @@ async function measure(program: string, port: number, database: string): Promise
       break;
     } catch (error) {
       // Nobody listens yet; ask again at once.
-      if ((error as { code?: string }).code !== "ConnectionRefused") throw error;
+      if (!/REFUSED/i.test((error as { code?: string }).code ?? "")) throw error;
       await Bun.sleep(0);
     }
   }
