@@ -11,7 +11,7 @@ import type { Logger } from "./log.ts";
 import type { RunRecordMessage } from "./native/protocol.ts";
 import { type ListOptions, type RunList, type RunRecord, runRecord, runSummary } from "./records.ts";
 import { parse } from "./schema.ts";
-import { Session, type StartedRun } from "./session.ts";
+import { hasEnded, Session, type StartedRun } from "./session.ts";
 import type { Ended } from "./waiters.ts";
 
 /** What an engine is created or started with. What `start` says wins. */
@@ -92,7 +92,11 @@ export class Cronflow {
   async stop({ timeout = PATIENCE_MS }: { timeout?: Duration } = {}): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
-    await Promise.all([this.#server?.stop(), session.stop(milliseconds(timeout))]);
+    // No new connections; requests that wait for a run may do so as long as handlers may finish.
+    const closed = this.#server?.stop();
+    await session.stop(milliseconds(timeout));
+    await this.#server?.stop(true);
+    await closed;
     this.#server = undefined;
     this.#session = undefined;
     this.#removeListeners();
@@ -122,7 +126,7 @@ export class Cronflow {
   async #outcome(runId: string, known: Promise<Ended> | undefined): Promise<unknown> {
     const session = this.#running();
     const ended = known ?? session.ended(runId);
-    let record = known === undefined ? await session.run(runId) : undefined;
+    let record = known === undefined ? await session.runOrWait(runId) : undefined;
     if (record === undefined || !hasEnded(record)) {
       const { completed } = await ended;
       if (completed !== undefined) return decode(completed.output);
@@ -258,10 +262,6 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 /** An engine of its own, beside the default one. */
 export function createCronflow(options?: EngineOptions): Cronflow {
   return new Cronflow(options);
-}
-
-function hasEnded({ status }: RunRecordMessage): boolean {
-  return status === "completed" || status === "failed" || status === "cancelled" || status === "stuck";
 }
 
 async function parsePayload(definition: Definition, payload: unknown): Promise<unknown> {

@@ -46,6 +46,8 @@ export class Pump {
   #flushing: NodeJS.Immediate | undefined;
   #timer: Timer | undefined;
   #wakeAtMs = Number.POSITIVE_INFINITY;
+  /** A timer of the core is due: it wants a request, if only an empty one. */
+  #isDue = false;
   #pause: Timer | undefined;
   #pauseMs = FIRST_PAUSE_MS;
   #socket: Bun.Socket<unknown> | undefined;
@@ -136,7 +138,7 @@ export class Pump {
 
   #submitQueued(): void {
     try {
-      while (this.#queue.length > 0 || this.#capacity !== undefined) {
+      while (this.#queue.length > 0 || this.#capacity !== undefined || this.#isDue) {
         if (!this.#submit(this.#nextCommands())) return this.#rest();
       }
     } catch (error) {
@@ -164,6 +166,7 @@ export class Pump {
       return false;
     }
     this.#capacity = undefined;
+    this.#isDue = false;
     this.#seq = seq;
     this.#sent.set(seq, commands);
     return true;
@@ -225,7 +228,9 @@ export class Pump {
     const inMs = Math.min(Math.max(atMs - Date.now(), 0), LONGEST_TIMER_MS);
     this.#timer = setTimeout(() => {
       this.#wakeAtMs = Number.POSITIVE_INFINITY;
-      this.#submit([]);
+      this.#isDue = true;
+      // While storage fails it waits with the rest.
+      if (this.#pause === undefined) this.#submitQueued();
     }, inMs);
   }
 

@@ -108,6 +108,18 @@ export class Session {
     return record;
   }
 
+  /** The same for a caller that has registered with `ended`: who need not wait is not kept waiting. */
+  async runOrWait(runId: string): Promise<RunRecordMessage> {
+    try {
+      const record = await this.run(runId);
+      if (hasEnded(record)) this.#waiters.notify(runId, {});
+      return record;
+    } catch (error) {
+      this.#waiters.notify(runId, {});
+      throw error;
+    }
+  }
+
   ask<Result extends ResultMessage>(command: string): Promise<Result> {
     return this.#pump.ask<Result>(command);
   }
@@ -174,6 +186,11 @@ export class Session {
     this.#core.close();
     this.#waiters.notifyAll();
   }
+}
+
+/** Whether nothing more will happen to a run by itself. */
+export function hasEnded({ status }: RunRecordMessage): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled" || status === "stuck";
 }
 
 function field(name: string, text: string | undefined): string {
