@@ -14,6 +14,8 @@ use crate::limits;
 
 /// The version of these functions and of the protocol behind them. Checked first.
 pub const CRONFLOW_ABI_VERSION: u32 = 1;
+// A literal above, because cbindgen reads no other crate file.
+const _: () = assert!(CRONFLOW_ABI_VERSION == crate::protocol::ABI_VERSION);
 
 /// A pointer is null where it may not be, or the output buffer is missing.
 pub const CRONFLOW_ERROR_ARGUMENT: i32 = -1;

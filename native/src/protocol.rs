@@ -13,6 +13,9 @@ use crate::error::{Class, Code, Error};
 use crate::ids::RunId;
 use crate::model::{Handler, RunStatus};
 
+/// The version of the six functions and of this protocol.
+pub const ABI_VERSION: u32 = 1;
+
 /// What the host sends.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

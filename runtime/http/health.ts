@@ -1,5 +1,5 @@
 import type { Hono } from "hono";
-import type { HttpEngine } from "./routes.ts";
+import type { HttpEngine } from "./engine.ts";
 
 /** `GET /health`: 200 while the engine answers, 503 when it is stopped or broken. */
 export function addHealth(routes: Hono, engine: HttpEngine): void {

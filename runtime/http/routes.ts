@@ -1,20 +1,8 @@
 /** The HTTP interface of one engine: one file per group of routes. */
 import { Hono } from "hono";
-import type { Definition } from "../definition.ts";
-import type { Logger } from "../log.ts";
-import type { Session, StartedRun } from "../session.ts";
+import type { HttpEngine } from "./engine.ts";
 import { addHealth } from "./health.ts";
 import { addWebhook } from "./webhook.ts";
-
-/** What routes need of the engine. */
-export interface HttpEngine {
-  readonly definitions: ReadonlyMap<string, Definition>;
-  /** The started session; throws when there is none. */
-  readonly session: () => Session;
-  /** The output of a run once it has ended. */
-  readonly outcome: (started: StartedRun) => Promise<unknown>;
-  readonly log: () => Logger;
-}
 
 export function createRoutes(engine: HttpEngine): Hono {
   const routes = new Hono();

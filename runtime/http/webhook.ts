@@ -8,7 +8,7 @@ import { encode } from "../json.ts";
 import { parse } from "../schema.ts";
 import type { StartedRun, StartRequest } from "../session.ts";
 import { readBody } from "./body.ts";
-import type { HttpEngine } from "./routes.ts";
+import type { HttpEngine } from "./engine.ts";
 
 const DEFAULT_BODY_BYTES = 1 << 20;
 const DEFAULT_RESULT_MS = 30_000;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
 use crate::limits;
 use crate::model::{Handler, RunFilter, RunRow, RunStatus, StepRow, StepStatus};
@@ -59,7 +59,7 @@ struct RunsJson<'a> {
 
 /// One run with its history.
 pub fn run(store: &mut dyn Store, id: RunId, after: u32) -> Result<String> {
-    let row = store.run(id)?.ok_or_else(|| super::run_not_found(id))?;
+    let row = store.run(id)?.ok_or_else(|| run_not_found(id))?;
     let history = store.history(id, after, limits::HISTORY_ROWS as u32)?;
     let mut json = run_json(&row)?;
     json.steps = Some(history.iter().map(step_json).collect::<Result<_>>()?);
@@ -115,4 +115,9 @@ fn value(text: Option<&str>) -> Result<Option<&RawValue>> {
 
 fn render(json: &impl Serialize) -> Result<String> {
     serde_json::to_string(json).map_err(|error| Error::bug(error.to_string()))
+}
+
+/// What a call hears that names a run which is not there.
+pub fn run_not_found(run: RunId) -> Error {
+    Error::new(Code::RunNotFound, format!("no run {run} is stored"))
 }

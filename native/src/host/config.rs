@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Code, Error, Result};
-use crate::ffi::CRONFLOW_ABI_VERSION;
+use crate::protocol::ABI_VERSION;
 use crate::store::{Durability, MemoryStore, SqliteStore, Store};
 
 /// The configuration of one engine.
@@ -47,7 +47,7 @@ impl Config {
     pub fn about(&self, wake_fd: Option<i32>) -> serde_json::Value {
         serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "abi": CRONFLOW_ABI_VERSION,
+            "abi": ABI_VERSION,
             "sqlite": rusqlite::version(),
             "database": self.database,
             "durability": self.durability,

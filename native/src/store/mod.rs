@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod files;
 mod memory;
 mod ownership;
 mod sqlite;

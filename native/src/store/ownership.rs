@@ -22,8 +22,8 @@ impl Ownership {
         path.push("-owner");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        restrict(&mut options);
-        let mut file = options.open(&path).map_err(|error| super::sqlite::file_error(Path::new(&path), &error))?;
+        super::files::restrict(&mut options);
+        let mut file = options.open(&path).map_err(|error| super::files::file_error(Path::new(&path), &error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -34,23 +34,13 @@ impl Ownership {
                 let message = format!("{} is owned by {owner}; one process at a time can open it", database.display());
                 return Err(Error::new(Code::DatabaseOwned, message));
             }
-            Err(TryLockError::Error(error)) => return Err(super::sqlite::file_error(Path::new(&path), &error)),
+            Err(TryLockError::Error(error)) => return Err(super::files::file_error(Path::new(&path), &error)),
         }
         let name = format!("process {}\n", std::process::id());
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(name.as_bytes()))
-            .map_err(|error| super::sqlite::file_error(Path::new(&path), &error))?;
+            .map_err(|error| super::files::file_error(Path::new(&path), &error))?;
         Ok(Ownership { _file: file })
     }
 }
-
-/// Files are for their owner only.
-#[cfg(unix)]
-pub fn restrict(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
-}
-
-#[cfg(not(unix))]
-pub fn restrict(_options: &mut OpenOptions) {}
