@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { NonRetryableError, RunError } from "cronflow-ffi";
-import { testEngine } from "./testing/engines.ts";
+import { temporaryDirectory, testEngine } from "./testing/engines.ts";
 
 const quick = { attempts: 3, backoff: { strategy: "fixed", delay: 1 } } as const;
 
@@ -314,4 +315,94 @@ test("wrong definitions are errors where they are written, with both places name
   expect(() => engine.define({ id: "twice" })).toThrow("Two workflows have the id `twice`");
   expect(() => engine.define({ id: "none" }).retry({})).toThrow(".retry() follows a step");
   expect(engine.start()).rejects.toThrow("workflow `none` has no steps");
+});
+
+test("onError sees the time-out that ended the last attempt", async () => {
+  const engine = testEngine();
+  engine
+    .define({ id: "late" })
+    .step("x", () => new Promise(() => {}))
+    .timeout(10)
+    .onError((ctx) => (ctx.error as { code?: string }).code);
+  await engine.start();
+  expect(await engine.execute("late")).toBe("step_timeout");
+});
+
+test("stop lets a run finish its remaining steps, and does not wait for handlers whose attempt has ended", async () => {
+  const engine = testEngine();
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  engine
+    .define({ id: "two" })
+    .step("a", async () => {
+      resolve();
+      await Bun.sleep(5);
+    })
+    .step("b", () => "done");
+  engine
+    .define({ id: "hangs" })
+    .step("x", () => new Promise(() => {}))
+    .timeout(5)
+    .onError(() => "given up");
+  await engine.start();
+  expect(await engine.execute("hangs")).toBe("given up");
+  const result = engine.execute("two");
+  await begun;
+  await engine.stop({ timeout: "1h" });
+  expect(await result).toBe("done");
+});
+
+test("who waits for a run when the engine stops hears of it", async () => {
+  const engine = testEngine();
+  engine
+    .define({ id: "sleeps" })
+    .step("x", () => 1)
+    .delay("1d");
+  await engine.start();
+  const runId = await engine.trigger("sleeps");
+  const waiting = engine.result(runId).catch((error) => error);
+  await engine.inspect(runId);
+  await engine.stop();
+  expect(await waiting).toMatchObject({ name: "UnavailableError", code: "closed" });
+  expect(engine.trigger("sleeps")).rejects.toMatchObject({ code: "closed" });
+});
+
+test("a changed workflow takes up runs that still fit, parks those that do not, and leaves ended ones alone", async () => {
+  const database = join(temporaryDirectory(), "versions.db");
+  const { promise: hooked, resolve } = Promise.withResolvers<void>();
+  const before = testEngine({ database });
+  const owed = { onSuccess: (_: unknown, step?: string) => step === undefined && new Promise<void>(() => resolve()) };
+  const never = (): Promise<never> => new Promise(() => {});
+  before.define({ id: "ended", hooks: owed }).step("old", () => 1);
+  before
+    .define({ id: "fits" })
+    .step("first", () => 1)
+    .step("second", never);
+  before
+    .define({ id: "gone" })
+    .step("first", () => 1)
+    .step("second", never);
+  await before.start();
+  const [ended, fits, gone] = [
+    await before.trigger("ended"),
+    await before.trigger("fits"),
+    await before.trigger("gone"),
+  ];
+  await hooked;
+  while ((await before.inspect(gone)).attempts.length + (await before.inspect(fits)).attempts.length < 2)
+    await Bun.sleep(1);
+  await before.stop({ timeout: 0 });
+
+  const after = testEngine({ database });
+  const { promise: calledAgain, resolve: again } = Promise.withResolvers<void>();
+  after.define({ id: "ended", hooks: { onSuccess: (_, step) => step === undefined && again() } }).step("new", () => 2);
+  after
+    .define({ id: "fits" })
+    .step("first", () => 1)
+    .step("other", (ctx) => `after ${ctx.steps.first.output}`);
+  after.define({ id: "gone" }).step("renamed", () => 1);
+  await after.start();
+  await calledAgain;
+  expect(await after.result(fits)).toBe("after 1");
+  expect(await after.inspect(gone)).toMatchObject({ status: "stuck", error: { code: "definition_changed" } });
+  expect(await after.inspect(ended)).toMatchObject({ status: "completed", output: 1 });
 });

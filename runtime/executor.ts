@@ -60,10 +60,12 @@ export class Executor {
 
   /** Resolves when nothing executes. */
   async idle(): Promise<void> {
-    if (this.#executions.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
+    // An answer that ends one step may begin the next of the same run: look again after it.
+    while (this.#executions.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
   }
 
   #execute(message: ExecuteMessage): void {
@@ -83,6 +85,8 @@ export class Executor {
 
   #call(execution: Execution, memory: RunMemory): void {
     const { message } = execution;
+    // Aborted while its run was being read.
+    if (this.#executions.get(keyOf(message)) !== execution) return;
     const definition = this.#options.definitions.get(memory.workflowId);
     const handler = definition === undefined ? undefined : handlerOf(definition, message);
     if (handler === undefined) {
@@ -192,8 +196,12 @@ export class Executor {
   #abort({ run, sequence, reason }: NonNullable<EffectMessage["abort"]>): void {
     const execution = this.#executions.get(`${run}/${sequence}`);
     if (execution === undefined) return;
-    // A handler that has not begun (its run is being read) finds its result refused all the same.
+    // The core has ended the attempt: nothing waits for the handler any longer, and what it returns is refused. The
+    // error is the core's, so what is remembered of the run is read again.
+    this.#executions.delete(`${run}/${sequence}`);
+    this.#memories.delete(run);
     execution.context?.abort(new DOMException(ABORTED[reason], reason === "cancelled" ? "AbortError" : "TimeoutError"));
+    if (this.#executions.size === 0) this.#onIdle?.();
   }
 
   #isStep(memory: RunMemory, name: string | undefined): boolean {
@@ -219,6 +227,7 @@ export class Executor {
       }
     }
     const { workflow, payload, trigger, created_at_ms } = record as RunRecordMessage;
+    if (record?.error !== undefined) error = JSON.stringify(record.error);
     const memory: RunMemory = {
       runId,
       workflowId: workflow,

@@ -14,7 +14,16 @@ interface Command {
   readonly onResult: OnResult;
   /** Sent again while the engine cannot take it, instead of failing. */
   readonly insist: boolean;
+  /** Travels in a request of its own. */
+  readonly isAlone?: boolean;
 }
+
+const NOT_SENT: ErrorMessage = { code: "closed", class: "unavailable", message: "The engine is stopped." };
+const NOT_ANSWERED: ErrorMessage = {
+  code: "call_timeout",
+  class: "unknown_outcome",
+  message: "The engine was stopped before it answered; it may have done what was asked.",
+};
 
 const COMMANDS_PER_REQUEST = 4_096;
 /** Commands after which a request does not wait for the end of the turn. */
@@ -73,6 +82,7 @@ export class Pump {
 
   /** Queues a command. `insist`: it is sent again while storage fails, because its result exists nowhere else. */
   send(text: string, onResult: OnResult, insist = false): void {
+    if (this.#isClosed) return onResult(null, NOT_SENT);
     this.#queue.push({ text, onResult, insist });
     // A full request goes at once, so that the engine works while this turn goes on.
     if (this.#queue.length >= FULL_REQUEST && this.#pause === undefined && !this.#isClosed) this.#submitQueued();
@@ -113,15 +123,12 @@ export class Pump {
     clearTimeout(this.#timer);
     clearTimeout(this.#pause);
     this.#socket?.end();
-    const closed: ErrorMessage = {
-      code: "closed",
-      class: "unavailable",
-      message: "The engine was stopped before it answered.",
-    };
-    const unanswered = [...this.#sent.values(), this.#queue].flat();
+    const sent = [...this.#sent.values()].flat();
+    const queued = this.#queue;
     this.#sent.clear();
     this.#queue = [];
-    for (const command of unanswered) command.onResult(null, closed);
+    for (const command of sent) command.onResult(null, NOT_ANSWERED);
+    for (const command of queued) command.onResult(null, NOT_SENT);
   }
 
   #schedule(): void {
@@ -148,10 +155,13 @@ export class Pump {
   }
 
   #nextCommands(): Command[] {
+    if (this.#queue[0]?.isAlone === true) return this.#queue.splice(0, 1);
     let characters = 0;
     let count = 0;
     while (count < this.#queue.length && count < COMMANDS_PER_REQUEST && characters < CHARACTERS_PER_REQUEST) {
-      characters += (this.#queue[count] as Command).text.length;
+      const command = this.#queue[count] as Command;
+      if (command.isAlone === true) break;
+      characters += command.text.length;
       count += 1;
     }
     return count === this.#queue.length ? this.#queue.splice(0) : this.#queue.splice(0, count);
@@ -192,21 +202,29 @@ export class Pump {
     }
   }
 
-  /** Nothing of the request was recorded. Results of handlers exist nowhere else: they are sent again. */
+  /** Nothing of the request was recorded. */
   #refused(commands: Command[], error: ErrorMessage): void {
-    const again = commands.filter((command) => command.insist);
-    if (error.class === "unavailable" && again.length > 0) {
-      this.#queue.unshift(...again);
+    const isDamaged = error.class === "corrupt" || error.class === "bug";
+    if (isDamaged && commands.length > 1) {
+      // One of them met what is damaged; alone, the others are done.
+      this.#queue.unshift(...commands.map((command) => ({ ...command, isAlone: true })));
+    } else if (error.class === "unavailable") {
+      // Results of handlers exist nowhere else: they are sent again.
+      this.#queue.unshift(...commands.filter((command) => command.insist));
+      for (const command of commands) if (!command.insist) command.onResult(null, error);
+    } else {
+      for (const command of commands) command.onResult(null, error);
     }
-    for (const command of commands) {
-      if (!command.insist || error.class !== "unavailable") command.onResult(null, error);
-    }
-    if (error.class === "unavailable") {
-      // Effects of the failed commit were never given out; this asks for them.
-      const executing = JSON.stringify([...this.#options.executing()]);
-      this.#queue.push({ text: `{"heartbeat":{"executing":${executing}}}`, onResult: () => {}, insist: true });
-      this.#rest();
-    }
+    if (!isDamaged && error.class !== "unavailable") return;
+    // Effects of the failed commit were never given out; this asks for them.
+    const executing = JSON.stringify([...this.#options.executing()]);
+    this.#queue.push({
+      text: `{"heartbeat":{"executing":${executing}}}`,
+      onResult: () => {},
+      insist: false,
+      isAlone: true,
+    });
+    this.#rest();
   }
 
   /** Waits before it sends again: the queue is full or storage fails. */

@@ -60,6 +60,8 @@ limits! {
     LIST_ROWS = 1_000;
     /// Attempts in one page of a run's history.
     HISTORY_ROWS = 10_000;
+    /// Bytes of recorded values in one page of a run's history (one more is read before the page ends).
+    HISTORY_BYTES = 16 << 20;
     /// Engines open at the same time in one process.
     CORES = 256;
     /// Milliseconds a synchronous call waits for the engine thread before it answers `call_timeout`.

@@ -55,11 +55,17 @@ async function receive(
     trigger: triggerText(context),
     ...(typeof key === "string" && { idempotency: { key, fingerprint: fingerprint(body) } }),
   };
+  let started: StartedRun;
   try {
-    const started = await engine.session().start(request, options.respond === "result");
-    return options.respond === "result" ? await respond(context, engine, started, trigger) : accepted(context, started);
+    started = await engine.session().start(request, options.respond === "result");
   } catch (error) {
-    return failed(context, engine, error);
+    return notStarted(context, engine, error);
+  }
+  if (options.respond !== "result") return accepted(context, started);
+  try {
+    return await respond(context, engine, started, trigger);
+  } catch (error) {
+    return notCompleted(context, started, error);
   }
 }
 
@@ -110,24 +116,31 @@ async function payloadOf(
   }
 }
 
-/** What the sender hears when no run was started, or when the run it waits for did not complete. */
-function failed(context: Context, engine: HttpEngine, error: unknown): Response {
+/** What the sender hears when the run it waits for did not complete, or the engine stops: the run exists. */
+function notCompleted(context: Context, { runId }: StartedRun, error: unknown): Response {
   if (error instanceof RunError) {
     const { name, message } = error.error;
-    return context.json({ runId: error.runId, status: error.status, error: { name, message } }, 500);
+    return context.json({ runId, status: error.status, error: { name, message } }, 500);
   }
   if (!(error instanceof CronflowError)) throw error;
-  switch (error.kind) {
-    case "conflict":
-      return refuse(context, 409, error.code, error.message);
-    case "invalid":
-      return refuse(context, 400, error.code, error.message);
-    default:
-      engine.log().error(`${context.req.method} ${context.req.path} was refused`, error);
-      return refuse(context, 503, error.code, "The engine cannot take this now; nothing was started.", {
-        "Retry-After": RETRY_AFTER_SECONDS,
-      });
-  }
+  return context.json(
+    { runId, error: { code: error.code, message: "The run exists; its result is not known yet." } },
+    504,
+  );
+}
+
+/** What the sender hears when no run was started. */
+function notStarted(context: Context, engine: HttpEngine, error: unknown): Response {
+  if (!(error instanceof CronflowError)) throw error;
+  const { kind, code, message } = error;
+  if (kind === "conflict") return refuse(context, 409, code, message);
+  if (kind === "invalid") return refuse(context, 400, code, message);
+  engine.log().error(`${context.req.method} ${context.req.path} was refused`, error);
+  const what =
+    kind === "unknown_outcome"
+      ? "The engine stopped before it answered: repeat the request, with an idempotency key if it must not run twice."
+      : "The engine cannot take this now; nothing was started.";
+  return refuse(context, 503, code, what, { "Retry-After": RETRY_AFTER_SECONDS });
 }
 
 function refuse(

@@ -94,6 +94,8 @@ export const LIMITS = {
   LIST_ROWS: 1000,
   /** Attempts in one page of a run's history. */
   HISTORY_ROWS: 10000,
+  /** Bytes of recorded values in one page of a run's history (one more is read before the page ends). */
+  HISTORY_BYTES: 16777216,
   /** Engines open at the same time in one process. */
   CORES: 256,
   /** Milliseconds a synchronous call waits for the engine thread before it answers `call_timeout`. */

@@ -57,24 +57,42 @@ struct RunsJson<'a> {
     cursor: Option<RunId>,
 }
 
+/// Attempts read at a time, so that few large values are in memory at once.
+const PAGE_ROWS: u32 = 16;
+
 /// One run with its history.
 pub fn run(store: &mut dyn Store, id: RunId, after: u32) -> Result<String> {
     let row = store.run(id)?.ok_or_else(|| run_not_found(id))?;
-    let history = store.history(id, after, limits::HISTORY_ROWS as u32)?;
+    let mut history = Vec::new();
+    let mut bytes = 0;
     let mut json = run_json(&row)?;
-    json.steps = Some(history.iter().map(step_json).collect::<Result<_>>()?);
-    if history.len() as u64 == limits::HISTORY_ROWS {
-        json.next_after = history.last().map(|step| step.sequence);
+    loop {
+        let last = history.last().map_or(after, |step: &StepRow| step.sequence);
+        let page = store.history(id, last, PAGE_ROWS)?;
+        bytes += page.iter().map(|step| size_of(&step.output) + size_of(&step.error)).sum::<usize>();
+        let is_last = page.len() < PAGE_ROWS as usize;
+        history.extend(page);
+        if is_last {
+            break;
+        }
+        if history.len() as u64 >= limits::HISTORY_ROWS || bytes as u64 >= limits::HISTORY_BYTES {
+            json.next_after = history.last().map(|step| step.sequence);
+            break;
+        }
     }
+    json.steps = Some(history.iter().map(step_json).collect::<Result<_>>()?);
     render(&json)
+}
+
+fn size_of(value: &Option<String>) -> usize {
+    value.as_ref().map_or(0, String::len)
 }
 
 /// A page of runs, newest first, without their values.
 pub fn runs(store: &mut dyn Store, filter: &RunFilter) -> Result<String> {
     let rows = store.list(filter)?;
     let cursor = rows.last().filter(|_| rows.len() == filter.limit as usize).map(|row| row.id);
-    let summary = |row| Ok(RunJson { payload: None, trigger: None, output: None, ..run_json(row)? });
-    render(&RunsJson { runs: rows.iter().map(summary).collect::<Result<_>>()?, cursor })
+    render(&RunsJson { runs: rows.iter().map(run_json).collect::<Result<_>>()?, cursor })
 }
 
 fn run_json(row: &RunRow) -> Result<RunJson<'_>> {

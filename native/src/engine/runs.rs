@@ -139,7 +139,8 @@ impl Engine {
     /// passed; if not, the run is parked as stuck.
     pub(super) fn load(&mut self, id: RunId) -> Result<Option<Active>> {
         let Some(summary) = self.store.summary(id)? else { return Ok(None) };
-        let current = self.catalog.current(&summary.workflow_id).filter(|_| summary.open).cloned();
+        let current =
+            self.catalog.current(&summary.workflow_id).filter(|_| summary.open && !summary.status.is_final()).cloned();
         let graph = match current {
             Some(graph) => graph,
             None => self.catalog.stored(summary.definition, &mut *self.store)?,

@@ -257,6 +257,11 @@ impl Store for MemoryStore {
                 && filter.since_ms.is_none_or(|since| row.created_at_ms >= since)
                 && filter.before.is_none_or(|before| row.id < before)
         };
-        Ok(self.runs.rows.values().rev().filter(wanted).take(filter.limit as usize).cloned().collect())
+        Ok(self.runs.rows.values().rev().filter(wanted).take(filter.limit as usize).map(summary).collect())
     }
+}
+
+/// A run as it is listed: without its values.
+fn summary(row: &RunRow) -> RunRow {
+    RunRow { payload: None, trigger: None, output: None, ..row.clone() }
 }

@@ -59,6 +59,6 @@ pub trait Store: Send {
     fn run(&mut self, id: RunId) -> Result<Option<RunRow>>;
     /// Its attempts after a sequence, in order.
     fn history(&mut self, run: RunId, after: u32, limit: u32) -> Result<Vec<StepRow>>;
-    /// Several runs, newest first.
+    /// Several runs, newest first, without payload, trigger and output.
     fn list(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>>;
 }

@@ -146,7 +146,8 @@ pub fn list(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>> 
         values.push((":since_ms", &filter.since_ms));
     }
     let conditions = conditions.join(" AND ");
-    let sql = format!("SELECT {RUN_COLUMNS} FROM workflow_runs WHERE {conditions} ORDER BY id DESC LIMIT :limit");
+    let columns = RUN_COLUMNS.replace("payload, trigger, output", "NULL, NULL, NULL");
+    let sql = format!("SELECT {columns} FROM workflow_runs WHERE {conditions} ORDER BY id DESC LIMIT :limit");
     connection.prepare_cached(&sql)?.query_map(&*values, run_row)?.collect()
 }
 
