@@ -406,3 +406,19 @@ test("a changed workflow takes up runs that still fit, parks those that do not, 
   expect(await after.inspect(gone)).toMatchObject({ status: "stuck", error: { code: "definition_changed" } });
   expect(await after.inspect(ended)).toMatchObject({ status: "completed", output: 1 });
 });
+
+test("log writes its line once, at its level, and passes last through", async () => {
+  const lines: string[] = [];
+  const write = (level: string) => (message: string) => void lines.push(`${level} ${message}`);
+  const log = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+  const engine = testEngine({ log, durability: "relaxed" });
+  const workflow = engine
+    .define({ id: "logs" })
+    .step("x", () => 5)
+    .log("plain")
+    .log((ctx) => `x gave ${ctx.last}`, "warn")
+    .step("y", (ctx) => ctx.last);
+  await engine.start();
+  expect(await engine.execute(workflow, undefined)).toBe(5);
+  expect(lines).toEqual(["info plain", "warn x gave 5"]);
+});
