@@ -11,7 +11,7 @@
 /**
  * The version of these functions and of the protocol behind them. Checked first.
  */
-#define CRONFLOW_ABI_VERSION 1
+#define CRONFLOW_ABI_VERSION 2
 
 /**
  * A pointer is null where it may not be, or the output buffer is missing.

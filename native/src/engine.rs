@@ -4,27 +4,33 @@
 //! What is in memory is a view of what is stored: after a failed commit it is thrown away and read again.
 
 mod answer;
+mod approvals;
 mod catalog;
 mod commands;
+mod events;
+mod needs;
 mod query;
+mod rate;
 mod repeats;
+mod retry;
 mod runs;
 mod slots;
+mod state;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use answer::{ResultList, Results};
-use catalog::Catalog;
+use catalog::{Catalog, Versions};
+use events::Delivery;
 use repeats::Repeats;
-use serde_json::value::RawValue;
 use slots::Slots;
 
 use crate::error::{Class, Code, Error, Result};
 use crate::graph::Graph;
 use crate::ids::{IdSource, RunId};
 use crate::limits;
-use crate::machine::{Run, Stage};
+use crate::machine::{Circuit, Circuits, Need, Run, Secret};
 use crate::protocol::{Command, Effect, Request};
 use crate::store::Store;
 
@@ -43,25 +49,40 @@ pub struct Engine {
     catalog: Catalog,
     active: HashMap<RunId, Active>,
     slots: Slots,
-    /// Deadlines of executing attempts: (time, run, sequence).
-    attempt_deadlines: BTreeSet<(i64, RunId, u32)>,
+    /// Deadlines of executing attempts: (time, run, fence).
+    attempt_deadlines: BTreeSet<(i64, RunId, u64)>,
+    /// Runs that were read, and of which the host has not been given anything since.
+    read: HashSet<RunId>,
+    /// Waiting runs that are kept in memory because of their long history, oldest first.
+    kept: VecDeque<RunId>,
     /// The earliest stored timer, unless `timers_changed`.
     next_timer: Option<i64>,
     timers_changed: bool,
+    /// What tokens are made of.
+    secret: Arc<Secret>,
+    circuits: Circuits,
+    /// What runs need that is not their own, in the order in which they asked.
+    needs: VecDeque<(RunId, Need)>,
+    /// Events that not all who wait for them have been told.
+    deliveries: VecDeque<Delivery>,
+    /// How many events are stored, and the names of those that may be of no more use.
+    events_stored: u64,
+    events_seen: BTreeSet<Arc<str>>,
     repeats: Repeats,
     /// What is in memory may differ from what is stored.
     stale: bool,
     /// What the open transaction has caused.
     effects: Vec<Effect>,
-    defined: Vec<(String, Option<Arc<Graph>>)>,
+    defined: Vec<(String, Option<Versions>)>,
 }
 
 impl Engine {
     /// An engine over a store, with its clock not yet started and no workflow defined. `about` is what it says of
-    /// itself; `node` tells its run ids from those of other engines over the same store.
-    pub fn open(mut store: Box<dyn Store>, node: u8, about: serde_json::Value) -> Result<Engine> {
+    /// itself; `node` tells its run ids from those of other engines over the same store; `secret` is what tokens are
+    /// made of.
+    pub fn open(mut store: Box<dyn Store>, node: u8, secret: Secret, about: serde_json::Value) -> Result<Engine> {
         let ids = IdSource::new(node, store.last_run()?);
-        Ok(Engine {
+        let mut engine = Engine {
             store,
             about,
             ids,
@@ -69,13 +90,32 @@ impl Engine {
             active: HashMap::new(),
             slots: Slots::default(),
             attempt_deadlines: BTreeSet::new(),
+            read: HashSet::new(),
+            kept: VecDeque::new(),
             next_timer: None,
             timers_changed: true,
+            secret: Arc::new(secret),
+            circuits: BTreeMap::new(),
+            needs: VecDeque::new(),
+            deliveries: VecDeque::new(),
+            events_stored: 0,
+            events_seen: BTreeSet::new(),
             repeats: Repeats::default(),
             stale: false,
             effects: Vec::new(),
             defined: Vec::new(),
-        })
+        };
+        engine.recall()?;
+        Ok(engine)
+    }
+
+    /// Reads what is kept in memory besides runs.
+    fn recall(&mut self) -> Result<()> {
+        self.slots.set_paused(self.store.paused()?);
+        let circuits = self.store.circuits()?;
+        let circuit = |(name, row): (String, _)| (name.into(), Circuit { row, probe: None });
+        self.circuits = circuits.into_iter().map(circuit).collect();
+        self.recall_events()
     }
 
     /// Applies requests in one transaction and gives the answers: one text per commit.
@@ -98,13 +138,14 @@ impl Engine {
         let mut answered: Vec<(u64, Results)> = Vec::with_capacity(requests.len());
         self.effects.clear();
         self.defined.clear();
+        self.needs.clear();
         self.store.begin()?;
         let outcome = self.apply_all(requests, &mut answered).and_then(|()| self.store.commit());
         if let Err(error) = outcome {
             self.store.rollback();
             self.stale = true;
             for (workflow_id, before) in std::mem::take(&mut self.defined).into_iter().rev() {
-                self.catalog.set_current(workflow_id, before)?;
+                self.catalog.set_versions(workflow_id, before)?;
             }
             if !planted!(AnswerBeforeCommit) {
                 return Err(error);
@@ -135,7 +176,8 @@ impl Engine {
             answered.push((request.seq, results));
         }
         if self.timers_changed {
-            self.next_timer = self.store.next_timer()?;
+            let expiry = self.store.next_expiry()?;
+            self.next_timer = self.store.next_timer()?.into_iter().chain(expiry).min();
             self.timers_changed = false;
         }
         Ok(())
@@ -148,19 +190,46 @@ impl Engine {
         if self.stale {
             self.reload(request.now_ms)?;
         }
-        self.fire_timers(request.now_ms)?;
         let mut results = ResultList::new();
+        let mut has_caught_up = false;
         for text in &request.commands {
-            self.command(text, request.now_ms, &mut results)?;
+            let command = serde_json::from_str(text.get());
+            // A process that begins defines its workflows first: what is due may start children of any of them.
+            if !has_caught_up && !matches!(command, Ok(Command::Define(_))) {
+                self.catch_up(request.now_ms)?;
+                has_caught_up = true;
+            }
+            self.command(command, request.now_ms, &mut results)?;
+            self.meet_needs(request.now_ms)?;
         }
+        if !has_caught_up {
+            self.catch_up(request.now_ms)?;
+        }
+        self.forget_events()?;
         self.admit(request.now_ms)?;
         Ok(results.finish())
     }
 
+    /// What is due, and what has not been told yet. A host that offers no slots has not defined its workflows yet, or
+    /// stops: only what it executes is watched.
+    fn catch_up(&mut self, now_ms: i64) -> Result<()> {
+        self.end_late_attempts(now_ms)?;
+        if self.slots.is_open() {
+            self.fire_timers(now_ms)?;
+            self.deliver_events(now_ms)?;
+        }
+        Ok(())
+    }
+
     /// One command. What the caller did wrong becomes its result; what the store or the engine did wrong fails the
     /// whole transaction.
-    fn command(&mut self, text: &RawValue, now_ms: i64, results: &mut ResultList) -> Result<()> {
-        let outcome = match serde_json::from_str::<Command<'_>>(text.get()) {
+    fn command(
+        &mut self,
+        command: serde_json::Result<Command<'_>>,
+        now_ms: i64,
+        results: &mut ResultList,
+    ) -> Result<()> {
+        let outcome = match command {
             Ok(command) => self.dispatch(command, now_ms, results),
             Err(error) => Err(Error::new(Code::RequestInvalid, format!("unknown or malformed command: {error}"))),
         };
@@ -178,16 +247,19 @@ impl Engine {
     fn drop_outdated_effects(&mut self) {
         let active = &self.active;
         self.effects.retain(|effect| match effect {
-            Effect::Execute(execute) => active
-                .get(&execute.run)
-                .is_some_and(|active| active.run.stage == Stage::Executing && active.run.sequence == execute.sequence),
+            Effect::Execute(execute) => {
+                active.get(&execute.run).is_some_and(|active| active.run.is_executing(execute.fence))
+            }
             _ => true,
         });
     }
 
     fn wake_at_ms(&self) -> Option<i64> {
         let deadline = self.attempt_deadlines.first().map(|(due_at_ms, ..)| *due_at_ms);
-        deadline.into_iter().chain(self.next_timer).min()
+        // Who has not been told an event is told with the next request, which is wanted at once.
+        let delivery = self.deliveries.front().map(|delivery| delivery.since_ms);
+        let stored = delivery.into_iter().chain(self.next_timer).filter(|_| self.slots.is_open());
+        deadline.into_iter().chain(stored).min()
     }
 }
 

@@ -70,6 +70,8 @@ codes! {
         ValueTooLarge = "value_too_large",
         /// A recorded value is nested deeper than the limit.
         ValueTooDeep = "value_too_deep",
+        /// A value that is to be added to is not a number.
+        NotANumber = "not_a_number",
         /// A run id is not of the form `run_…`.
         RunIdInvalid = "run_id_invalid",
         /// An idempotency key, reason or other text is empty or too long.
@@ -94,12 +96,22 @@ codes! {
         WorkflowNotFound = "workflow_not_found",
         /// No run of this id is stored.
         RunNotFound = "run_not_found",
+        /// The workflow has no step of this name.
+        StepNotFound = "step_not_found",
+        /// No request for approval has this token.
+        TokenUnknown = "token_unknown",
     }
     Conflict {
         /// The attempt has already ended; its late result is refused.
         AttemptEnded = "attempt_ended",
         /// The run has already ended.
         RunEnded = "run_ended",
+        /// Only a run that has failed, was cancelled or is stuck, and whose hook has ended, can be taken up again.
+        RunNotRetryable = "run_not_retryable",
+        /// The request for approval was answered before, or its run went on without it.
+        TokenUsed = "token_used",
+        /// Nobody answered the request for approval in time.
+        TokenExpired = "token_expired",
         /// The idempotency key was used with another body.
         IdempotencyConflict = "idempotency_conflict",
         /// The request was applied before, and its answer is no longer remembered.
@@ -110,6 +122,10 @@ codes! {
         QueueFull = "queue_full",
         /// Too many runs are active.
         TooManyRuns = "too_many_runs",
+        /// Too many events are kept for waits that have not seen them.
+        TooManyEvents = "too_many_events",
+        /// A run is inside of too many others.
+        SubflowTooDeep = "subflow_too_deep",
         /// Too many workflows are defined.
         TooManyWorkflows = "too_many_workflows",
         /// Too many engines are open in this process.

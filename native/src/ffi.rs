@@ -13,7 +13,7 @@ use crate::host::{Core, Refused};
 use crate::limits;
 
 /// The version of these functions and of the protocol behind them. Checked first.
-pub const CRONFLOW_ABI_VERSION: u32 = 1;
+pub const CRONFLOW_ABI_VERSION: u32 = 2;
 // A literal above, because cbindgen reads no other crate file.
 const _: () = assert!(CRONFLOW_ABI_VERSION == crate::protocol::ABI_VERSION);
 

@@ -1,275 +1,273 @@
-//! A workflow definition: parsed, validated, indexed. What the machine reads and never changes.
+//! A definition laid flat for the machine: nodes by number, each with the one that follows it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use crate::definition::{CircuitPolicy, Definition, NodeKind, NodeSpec, RetryPolicy};
+use crate::model::{DefinitionId, Handler};
 
-use crate::error::{Code, Error, Result};
-use crate::limits;
-use crate::model::DefinitionId;
+/// The number of a node in its graph.
+pub type NodeId = u32;
 
-/// A workflow definition as the host sends it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Definition {
-    /// The workflow's id.
-    pub id: String,
-    /// The user's word for this state of the code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// How long the whole run may take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u64>,
-    /// Whether the host has a function to call once after a run completed.
-    #[serde(default)]
-    pub on_success: bool,
-    /// Whether the host has a function to call once after a run failed.
-    #[serde(default)]
-    pub on_failure: bool,
-    /// The steps, in order.
-    pub nodes: Vec<Node>,
-}
-
-/// What a node does with what its handler returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NodeKind {
-    /// Its output is recorded and becomes `ctx.last`.
+/// What a node does, with all that the machine needs to do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// Calls a function; its output is recorded.
     Step,
-    /// Its output is dropped; `ctx.last` passes through.
+    /// Calls a function; `ctx.last` passes through.
     Action,
+    /// Takes one branch; an empty one leads to what follows.
+    If {
+        /// The first node of each branch; the last is what is done when no condition holds.
+        branches: Vec<Option<NodeId>>,
+    },
+    /// Takes all branches.
+    Parallel {
+        /// The first node of each.
+        branches: Vec<NodeId>,
+        /// What the branches are called in the output, which is a list without it.
+        keys: Option<Vec<Arc<str>>>,
+    },
+    /// Takes all branches until one completes.
+    Race {
+        /// The first node of each.
+        branches: Vec<NodeId>,
+    },
+    /// Repeats its body while a condition holds.
+    While {
+        /// The body's first node.
+        body: NodeId,
+        /// Iterations after which it fails.
+        max_iterations: u32,
+    },
+    /// Repeats its body for each item.
+    ForEach {
+        /// The body's first node.
+        body: NodeId,
+        /// Iterations at the same time.
+        concurrency: u32,
+        /// Items per iteration.
+        size: u32,
+    },
+    /// Waits for milliseconds, or for as long as its function says.
+    Sleep(Option<u64>),
+    /// Waits until milliseconds since 1970, or until its function says.
+    SleepUntil(Option<i64>),
+    /// Waits for an event.
+    WaitForEvent {
+        /// Its name.
+        event: Arc<str>,
+        /// Whether the host says if it counts.
+        filter: bool,
+        /// How long.
+        wait_ms: Option<u64>,
+    },
+    /// Waits for a person.
+    Approval {
+        /// How long.
+        wait_ms: Option<u64>,
+        /// Whether the host tells somebody.
+        on_pause: bool,
+        /// Whether the host is told when nobody answered.
+        on_timeout: bool,
+    },
+    /// Starts a child run and waits for it.
+    Subflow {
+        /// Its workflow.
+        workflow: Arc<str>,
+        /// Whether the host makes its payload.
+        input: bool,
+    },
+    /// Ends the run as cancelled.
+    Cancel {
+        /// Why.
+        reason: Option<String>,
+    },
 }
 
-/// A step or an action.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A node.
+#[derive(Debug, Clone)]
 pub struct Node {
-    /// Step or action.
-    pub kind: NodeKind,
     /// Unique within the workflow.
     pub name: Arc<str>,
+    /// What it does.
+    pub kind: Kind,
+    /// What follows it on the same path, if anything does. The last node of a branch of an `if` leads on to what
+    /// follows the `if`.
+    pub next: Option<NodeId>,
     /// How long an attempt may take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
     /// How long to wait before the first attempt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// When to try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When its functions are tried again.
     pub retry: Option<RetryPolicy>,
-    /// Whether the host has a function to call after the last attempt failed.
-    #[serde(default)]
+    /// Whether the host has a function to call after it failed for good.
     pub on_error: bool,
+    /// The innermost `if` around it, on the same path, that has such a function.
+    pub guard: Option<NodeId>,
+    /// The circuit its attempts go through.
+    pub circuit: Option<CircuitPolicy>,
 }
 
-/// How the delay between attempts grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// Always `delay_ms`.
-    Fixed,
-    /// `delay_ms × attempt`.
-    Linear,
-    /// `delay_ms × multiplier ^ (attempt − 1)`.
-    Exponential,
-}
-
-/// When a failed step is tried again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RetryPolicy {
-    /// Attempts in all, the first included.
-    pub attempts: u32,
-    /// How the delay grows.
-    pub strategy: Strategy,
-    /// The first delay.
-    pub delay_ms: u64,
-    /// No delay is longer. Default: one hour.
-    #[serde(default = "RetryPolicy::default_max_delay_ms")]
-    pub max_delay_ms: u64,
-    /// The factor of `exponential`. Default 2.
-    #[serde(default = "RetryPolicy::default_multiplier")]
-    pub multiplier: f64,
-    /// The part of the delay that is random, from 0 (none) to 1 (all of it).
-    #[serde(default)]
-    pub jitter: f64,
-}
-
-impl RetryPolicy {
-    fn default_multiplier() -> f64 {
-        2.0
-    }
-
-    fn default_max_delay_ms() -> u64 {
-        3_600_000
+impl Node {
+    /// Whether its completion gives `ctx.last` a new value. An `if` has none of its own, but its `onError` has.
+    pub fn has_output(&self, handler: Handler) -> bool {
+        match self.kind {
+            Kind::Action | Kind::Sleep(_) | Kind::SleepUntil(_) | Kind::Cancel { .. } => false,
+            Kind::If { .. } => handler == Handler::OnError,
+            _ => true,
+        }
     }
 }
 
 /// A validated definition, under the number it is stored with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Graph {
     /// Its number in the store.
     pub id: DefinitionId,
     /// What it says.
     pub definition: Definition,
+    /// The id of its workflow, to be shared.
+    pub workflow: Arc<str>,
+    nodes: Vec<Node>,
+    by_name: HashMap<Arc<str>, NodeId>,
+    first: NodeId,
 }
 
 impl Graph {
+    /// Lays a definition flat.
+    pub fn new(id: DefinitionId, definition: Definition) -> Graph {
+        let mut nodes = Vec::new();
+        let first = lay(&definition.nodes, None, &mut nodes).unwrap_or(0);
+        let by_name = nodes.iter().zip(0..).map(|(node, number)| (node.name.clone(), number)).collect();
+        let workflow = definition.id.as_str().into();
+        Graph { id, definition, workflow, nodes, by_name, first }
+    }
+
     /// The id of the workflow.
     pub fn workflow_id(&self) -> &str {
         &self.definition.id
     }
 
-    /// The node at this position, or none past the end.
-    pub fn node(&self, position: u32) -> Option<&Node> {
-        self.definition.nodes.get(position as usize)
+    /// Where a run begins.
+    pub fn first(&self) -> NodeId {
+        self.first
+    }
+
+    /// A node. Numbers come from this graph only.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    /// The node of a name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.by_name.get(name).copied()
     }
 }
 
-impl Definition {
-    /// Reads and validates a definition.
-    pub fn parse(text: &str) -> Result<Definition> {
-        if text.len() as u64 > limits::DEFINITION_BYTES {
-            return Err(invalid(format!(
-                "a definition has at most {} bytes, this one {}",
-                limits::DEFINITION_BYTES,
-                text.len()
-            )));
+/// Lays a block, last node first, so that each knows what follows it. Gives the block's first node.
+fn lay(block: &[NodeSpec], after: Option<NodeId>, nodes: &mut Vec<Node>) -> Option<NodeId> {
+    block.iter().rev().fold(after, |next, spec| {
+        let first_inside = nodes.len();
+        let kind = kind(spec, next, nodes);
+        let is_guard = spec.on_error && matches!(kind, Kind::If { .. });
+        let id = nodes.len() as NodeId;
+        nodes.push(Node {
+            name: spec.name.clone(),
+            kind,
+            next,
+            timeout_ms: spec.timeout_ms,
+            delay_ms: spec.delay_ms.filter(|delay_ms| *delay_ms > 0),
+            retry: spec.retry.clone(),
+            on_error: spec.on_error,
+            guard: None,
+            circuit: spec.circuit.clone(),
+        });
+        if is_guard {
+            guard(id, first_inside, nodes);
         }
-        let definition: Definition = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        definition.validate()?;
-        Ok(definition)
-    }
-
-    /// The canonical text, which is stored, and its hash, by which definitions are told apart.
-    pub fn canonical(&self) -> Result<(String, String)> {
-        let text = serde_json::to_string(self).map_err(|error| invalid(error.to_string()))?;
-        let digest = Sha256::digest(text.as_bytes());
-        let hash = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Ok((text, hash))
-    }
-
-    fn validate(&self) -> Result<()> {
-        check_name("workflow id", &self.id)?;
-        check_duration("timeout_ms", self.timeout_ms)?;
-        if self.nodes.is_empty() {
-            return Err(invalid(format!("workflow `{}` has no steps", self.id)));
-        }
-        if self.nodes.len() as u64 > limits::NODES_PER_WORKFLOW {
-            return Err(invalid(format!(
-                "workflow `{}` has {} nodes, at most {} are allowed",
-                self.id,
-                self.nodes.len(),
-                limits::NODES_PER_WORKFLOW
-            )));
-        }
-        let mut seen = std::collections::BTreeMap::new();
-        for (position, node) in self.nodes.iter().enumerate() {
-            node.validate()?;
-            if let Some(first) = seen.insert(&*node.name, position) {
-                return Err(invalid(format!(
-                    "workflow `{}` has two nodes named `{}`: number {} and number {}",
-                    self.id,
-                    node.name,
-                    first + 1,
-                    position + 1
-                )));
-            }
-        }
-        Ok(())
-    }
+        Some(id)
+    })
 }
 
-impl Node {
-    fn validate(&self) -> Result<()> {
-        check_name("step name", &self.name)?;
-        check_duration("timeout_ms", self.timeout_ms)?;
-        check_duration("delay_ms", self.delay_ms)?;
-        if self.timeout_ms == Some(0) {
-            return Err(invalid(format!("step `{}`: timeout_ms must be at least 1", self.name)));
+/// An `if` with an `onError` guards what is on its branches; an inner one has done so already for what is its own.
+fn guard(id: NodeId, first_inside: usize, nodes: &mut [Node]) {
+    let branches = match &nodes[id as usize].kind {
+        Kind::If { branches } => branches.clone(),
+        _ => return,
+    };
+    let after = nodes[id as usize].next;
+    let mut open: Vec<NodeId> = branches.into_iter().flatten().collect();
+    while let Some(at) = open.pop() {
+        let is_inside = (first_inside as NodeId..id).contains(&at) && Some(at) != after;
+        if !is_inside || nodes[at as usize].guard.is_some() {
+            continue;
         }
-        match &self.retry {
-            Some(retry) => retry.validate(&self.name),
-            None => Ok(()),
+        nodes[at as usize].guard = Some(id);
+        open.extend(nodes[at as usize].next);
+        if let Kind::If { branches } = &nodes[at as usize].kind {
+            open.extend(branches.iter().flatten());
         }
     }
 }
 
-impl RetryPolicy {
-    fn validate(&self, step: &str) -> Result<()> {
-        check_duration("delay_ms", Some(self.delay_ms))?;
-        check_duration("max_delay_ms", Some(self.max_delay_ms))?;
-        if self.attempts < 1 || u64::from(self.attempts) > limits::RETRY_ATTEMPTS {
-            return Err(invalid(format!("step `{step}`: retry.attempts must be from 1 to {}", limits::RETRY_ATTEMPTS)));
+fn kind(spec: &NodeSpec, next: Option<NodeId>, nodes: &mut Vec<Node>) -> Kind {
+    // Validation has seen to it that these blocks are there and not empty.
+    let branches = |nodes: &mut Vec<Node>| -> Vec<NodeId> {
+        spec.branches.iter().flatten().filter_map(|branch| lay(branch, None, nodes)).collect()
+    };
+    let body = |nodes: &mut Vec<Node>| lay(spec.body.as_deref().unwrap_or_default(), None, nodes).unwrap_or(0);
+    match spec.kind {
+        NodeKind::Step => Kind::Step,
+        NodeKind::Action => Kind::Action,
+        NodeKind::If => {
+            let otherwise = spec.otherwise.as_deref().unwrap_or_default();
+            let all = spec.branches.iter().flatten().map(Vec::as_slice).chain([otherwise]);
+            Kind::If { branches: all.map(|branch| lay(branch, next, nodes)).collect() }
         }
-        if !(self.multiplier >= 1.0 && self.multiplier <= 1_000.0) {
-            return Err(invalid(format!("step `{step}`: retry.multiplier must be from 1 to 1000")));
+        NodeKind::Parallel => Kind::Parallel { branches: branches(nodes), keys: spec.keys.clone() },
+        NodeKind::Race => Kind::Race { branches: branches(nodes) },
+        NodeKind::While => {
+            Kind::While { body: body(nodes), max_iterations: spec.max_iterations.unwrap_or(DEFAULT_ITERATIONS) }
         }
-        if !(self.jitter >= 0.0 && self.jitter <= 1.0) {
-            return Err(invalid(format!("step `{step}`: retry.jitter must be from 0 to 1")));
+        NodeKind::ForEach => Kind::ForEach {
+            body: body(nodes),
+            concurrency: spec.concurrency.unwrap_or(1),
+            size: spec.size.unwrap_or(1),
+        },
+        NodeKind::Sleep => Kind::Sleep(spec.duration_ms),
+        NodeKind::SleepUntil => Kind::SleepUntil(spec.until_ms),
+        NodeKind::WaitForEvent => Kind::WaitForEvent {
+            event: spec.event.clone().unwrap_or_default(),
+            filter: spec.filter,
+            wait_ms: spec.wait_ms,
+        },
+        NodeKind::Approval => {
+            Kind::Approval { wait_ms: spec.wait_ms, on_pause: spec.on_pause, on_timeout: spec.on_timeout }
         }
-        Ok(())
+        NodeKind::Subflow => Kind::Subflow { workflow: spec.workflow.clone().unwrap_or_default(), input: spec.input },
+        NodeKind::Cancel => Kind::Cancel { reason: spec.reason.clone() },
     }
 }
 
-fn invalid(message: impl Into<String>) -> Error {
-    Error::new(Code::DefinitionInvalid, message)
-}
-
-fn check_duration(field: &str, value: Option<u64>) -> Result<()> {
-    match value {
-        Some(ms) if ms > limits::DURATION_MS => Err(invalid(format!("{field} is longer than 100 years"))),
-        _ => Ok(()),
-    }
-}
-
-/// Names are `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`.
-fn check_name(what: &str, name: &str) -> Result<()> {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let starts_well = name.chars().next().is_some_and(word);
-    let goes_on_well = name.chars().all(|c| word(c) || c == '.' || c == '-');
-    if starts_well && goes_on_well && name.len() as u64 <= limits::NAME_LENGTH {
-        return Ok(());
-    }
-    let shown: String = name.chars().take(40).collect();
-    Err(invalid(format!("{what} {shown:?} is not of the form [A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}")))
-}
+/// Iterations of a `while` that says nothing of it.
+const DEFAULT_ITERATIONS: u32 = 1_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(json: &str) -> String {
-        let error = Definition::parse(json).unwrap_err();
-        assert_eq!(error.code, Code::DefinitionInvalid);
-        error.message
-    }
-
     #[test]
-    fn the_hash_depends_on_the_meaning_and_not_on_the_spelling() {
-        let one = Definition::parse(r#"{"id":"a","nodes":[{"kind":"step","name":"x","on_error":false}]}"#).unwrap();
-        let same = Definition::parse(r#"{ "nodes": [{"name":"x","kind":"step"}], "id": "a" }"#).unwrap();
-        let other = Definition::parse(r#"{"id":"a","nodes":[{"kind":"action","name":"x"}]}"#).unwrap();
-        assert_eq!(one.canonical().unwrap(), same.canonical().unwrap());
-        assert_ne!(one.canonical().unwrap().1, other.canonical().unwrap().1);
-    }
-
-    #[test]
-    fn refuses_what_cannot_run_and_says_why() {
-        assert!(refused(r#"{"id":"a","nodes":[]}"#).contains("no steps"));
-        assert!(refused(r#"{"id":"-a","nodes":[{"kind":"step","name":"x"}]}"#).contains("workflow id \"-a\""));
-        assert!(
-            refused(r#"{"id":"a","nodes":[{"kind":"step","name":"x"},{"kind":"step","name":"y"},{"kind":"action","name":"x"}]}"#)
-                .contains("number 1 and number 3")
-        );
-        assert!(refused(r#"{"id":"a","nodes":[{"kind":"step","name":"x","colour":1}]}"#).contains("colour"));
-        let retry = |policy: &str| format!(r#"{{"id":"a","nodes":[{{"kind":"step","name":"x","retry":{policy}}}]}}"#);
-        assert!(refused(&retry(r#"{"attempts":0,"strategy":"fixed","delay_ms":1}"#)).contains("attempts"));
-        assert!(refused(&retry(r#"{"attempts":2,"strategy":"fixed","delay_ms":1,"jitter":2}"#)).contains("jitter"));
-        assert!(
-            refused(&retry(r#"{"attempts":2,"strategy":"fixed","delay_ms":9000000000000000}"#)).contains("delay_ms")
-        );
-        assert!(refused("[".repeat(10_000).as_str()).len() < 200);
+    fn the_branches_of_an_if_lead_on_to_what_follows_it() {
+        let json = r#"{"id":"a","nodes":[{"kind":"if","name":"i","branches":[[{"kind":"step","name":"x"}],[]]},
+            {"kind":"parallel","name":"p","branches":[[{"kind":"step","name":"y"}]]},{"kind":"step","name":"z"}]}"#;
+        let graph = Graph::new(1, Definition::parse(json).unwrap());
+        let next = |name: &str| graph.node(graph.find(name).unwrap()).next;
+        assert_eq!(graph.first(), graph.find("i").unwrap());
+        assert_eq!(next("x"), graph.find("p"));
+        assert_eq!(next("p"), graph.find("z"));
+        assert_eq!(next("y"), None);
+        let branches = vec![graph.find("x"), graph.find("p"), graph.find("p")];
+        assert_eq!(graph.node(graph.first()).kind, Kind::If { branches });
     }
 }

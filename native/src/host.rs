@@ -52,7 +52,7 @@ impl Core {
     fn start(config: Config) -> crate::error::Result<Core> {
         let store = config.open_store()?;
         let (wake, wake_fd) = outbox::wake_pair(&config)?;
-        let engine = Engine::open(store, config.node, config.about(wake_fd))?;
+        let engine = Engine::open(store, config.node, config.secret()?, config.about(wake_fd))?;
         let outbox = Arc::new(Outbox::new(wake));
         if config.inline {
             return Ok(Core { body: Body::Inline(Box::new(Mutex::new(Some(engine)))), outbox });

@@ -34,6 +34,11 @@ impl RunId {
         if next > self { next } else { RunId::first_of(millisecond + 1, node) }
     }
 
+    /// When it was given out, in milliseconds since 1970; later if the clock had jumped back.
+    pub fn millisecond(self) -> i64 {
+        (self.0 >> (NODE_BITS + SEQUENCE_BITS)) as i64
+    }
+
     /// The integer that is stored.
     pub fn to_integer(self) -> i64 {
         self.0 as i64

@@ -32,8 +32,48 @@ limits! {
     VALUE_DEPTH = 128;
     /// Bytes of a workflow definition.
     DEFINITION_BYTES = 1 << 20;
-    /// Nodes (steps and actions) of one workflow.
+    /// Nodes of one workflow, nested ones included.
     NODES_PER_WORKFLOW = 1_000;
+    /// Blocks inside blocks.
+    BLOCK_DEPTH = 32;
+    /// Branches of one `if`, `parallel` or `race`.
+    BRANCHES = 256;
+    /// Items of one `forEach`.
+    ITEMS = 100_000;
+    /// Iterations that a `while` may be allowed.
+    ITERATIONS = 1_000_000;
+    /// Iterations of one `forEach` that a workflow may ask for at the same time.
+    LOOP_CONCURRENCY = 1_000;
+    /// Paths of one run at the same time: branches and iterations, nested ones included.
+    PATHS_PER_RUN = 10_000;
+    /// Ended attempts and decisions of one run.
+    STEPS_PER_RUN = 2_000_000;
+    /// Bytes of an output that the engine puts together: of `parallel` or of a loop.
+    COMPOSED_BYTES = 32 << 20;
+    /// Runs inside runs: a subflow of a subflow and so on.
+    SUBFLOW_DEPTH = 32;
+    /// Runs that a workflow's rate limit may let begin in one stretch of time.
+    RATE_COUNT = 10_000;
+    /// The highest priority; the lowest is its negative.
+    PRIORITY = 100;
+    /// Milliseconds of waiting that one level of priority is worth.
+    PRIORITY_MS = 10_000;
+    /// Characters of a key of `ctx.state`, of the cache, or of a concurrency or rate limit.
+    STATE_KEY_BYTES = 512;
+    /// Bytes of one value of `ctx.state`.
+    STATE_VALUE_BYTES = 256 << 10;
+    /// Changes of `ctx.state` by one attempt.
+    STATE_CHANGES = 1_024;
+    /// Values removed in one commit because their time is over.
+    EXPIRED_PER_COMMIT = 1_024;
+    /// Events that are kept for waits which have not seen them.
+    EVENTS = 100_000;
+    /// Waits that one commit tells of an event; the rest follow in the next.
+    DELIVERIES_PER_COMMIT = 4_096;
+    /// Waiting runs with a long history that are kept in memory, because reading them again takes time.
+    RUNS_KEPT = 1_000;
+    /// Ended attempts from which on a history is long.
+    LONG_HISTORY = 256;
     /// Workflows defined in one engine.
     WORKFLOWS = 10_000;
     /// Characters of a workflow id or a step name.
@@ -62,6 +102,8 @@ limits! {
     HISTORY_ROWS = 10_000;
     /// Bytes of recorded values in one page of a run's history (one more is read before the page ends).
     HISTORY_BYTES = 16 << 20;
+    /// Bytes of recorded values of a run that the host is told without asking, when the run is read to go on.
+    KNOWN_BYTES = 64 << 10;
     /// Engines open at the same time in one process.
     CORES = 256;
     /// Milliseconds a synchronous call waits for the engine thread before it answers `call_timeout`.

@@ -1,6 +1,7 @@
 //! The nouns of storage: statuses, rows, and the writes the machine asks for. No behaviour.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::ids::RunId;
 
@@ -32,7 +33,7 @@ words! {
         Pending = "pending",
         /// It holds a slot: a handler executes.
         Running = "running",
-        /// It waits on a timer; it is not in memory.
+        /// It waits for a time, an event, a person or a child.
         Waiting = "waiting",
         /// It ended with an output.
         Completed = "completed",
@@ -63,7 +64,7 @@ words! {
         TimedOut = "timed_out",
         /// The process died while the handler executed.
         Interrupted = "interrupted",
-        /// The run was cancelled while the handler executed.
+        /// The run was cancelled, or another branch of a race won.
         Cancelled = "cancelled",
     }
 }
@@ -71,7 +72,7 @@ words! {
 words! {
     /// Which of the user's functions an attempt executes.
     Handler {
-        /// The step itself.
+        /// The step itself. Of a block, a wait or a child run: its end, for which nothing is called.
         Body = "body",
         /// The step's `onError`, after its last attempt failed.
         OnError = "on_error",
@@ -79,6 +80,24 @@ words! {
         OnSuccess = "on_success",
         /// The workflow's hook, after the run failed.
         OnFailure = "on_failure",
+        /// Which branch of an `if` is taken; whether a `while` goes on.
+        Condition = "condition",
+        /// The items of a loop.
+        Items = "items",
+        /// How long, or until when, a sleep lasts.
+        Duration = "duration",
+        /// The payload of a child run.
+        Input = "input",
+        /// Whether an event is the one that is waited for.
+        Filter = "filter",
+        /// Tells somebody that an approval is wanted.
+        OnPause = "on_pause",
+        /// Tells somebody that nobody has approved in time.
+        OnTimeout = "on_timeout",
+        /// A child run has been started; nothing is called.
+        Start = "start",
+        /// The run was taken up again from what it had completed; nothing is called.
+        Retry = "retry",
     }
 }
 
@@ -90,12 +109,18 @@ impl Handler {
 }
 
 words! {
-    /// What a stored timer is for. A run has at most one of each kind.
-    TimerKind {
-        /// The run continues: a retry or a step's delay.
-        Wake = "wake",
-        /// The whole run has taken too long.
-        Deadline = "deadline",
+    /// What became of a request for approval.
+    ApprovalStatus {
+        /// Nobody has answered yet.
+        Open = "open",
+        /// Somebody said yes.
+        Approved = "approved",
+        /// Somebody said no.
+        Rejected = "rejected",
+        /// Nobody answered in time.
+        Expired = "expired",
+        /// Its run went on, or ended, without it.
+        Cancelled = "cancelled",
     }
 }
 
@@ -113,12 +138,59 @@ pub struct NewRun<'a> {
     pub workflow_id: &'a str,
     /// Pending, running or waiting.
     pub status: RunStatus,
-    /// What it was started with, JSON.
-    pub payload: Option<&'a str>,
-    /// What started it, JSON.
-    pub trigger: Option<&'a str>,
     /// When.
     pub created_at_ms: i64,
+    /// Where it comes from.
+    pub origin: Box<Origin<'a>>,
+}
+
+/// Where a run comes from, and what was said of it when it was started.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Origin<'a> {
+    /// What it was started with, JSON.
+    pub payload: Option<Cow<'a, str>>,
+    /// What started it, JSON.
+    pub trigger: Option<Cow<'a, str>>,
+    /// It does not begin before this time.
+    pub start_at_ms: Option<i64>,
+    /// Which queued run goes first: the higher.
+    pub priority: i32,
+    /// Runs of one key share the workflow's concurrency.
+    pub concurrency_key: Option<Cow<'a, str>>,
+    /// Under which key of its workflow's rate limit it reserves its time, when its delay is over.
+    pub rate_key: Option<Cow<'a, str>>,
+    /// Under which key a repeated start finds it.
+    pub idempotency_key: Option<Cow<'a, str>>,
+    /// The run that waits for it.
+    pub parent: Option<RunId>,
+    /// How many runs it is inside of.
+    pub depth: u32,
+    /// The run whose results it uses again.
+    pub replay_of: Option<RunId>,
+    /// Outputs of steps that are not to be executed, a JSON object.
+    pub mocks: Option<Cow<'a, str>>,
+}
+
+/// Where the output of a row comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output<'a> {
+    /// There is none.
+    Absent,
+    /// JSON text.
+    Text(Cow<'a, str>),
+    /// The output of another attempt of the run.
+    Copy(u32),
+    /// A list of such outputs; `null` where there is none.
+    List(Vec<Option<u32>>),
+    /// An object of such outputs.
+    Object(Vec<(Arc<str>, Option<u32>)>),
+}
+
+impl<'a> Output<'a> {
+    /// An output that may be absent.
+    pub fn text(text: Option<impl Into<Cow<'a, str>>>) -> Output<'a> {
+        text.map_or(Output::Absent, |text| Output::Text(text.into()))
+    }
 }
 
 /// An ended attempt, as it is stored: a row that never changes.
@@ -130,6 +202,8 @@ pub struct NewStep<'a> {
     pub sequence: u32,
     /// The step's name.
     pub name: &'a str,
+    /// The iterations it is inside of, like `3.17`; empty outside loops.
+    pub scope: Arc<str>,
     /// The function that was executed.
     pub handler: Handler,
     /// The number of this attempt of this handler, from 1.
@@ -137,20 +211,24 @@ pub struct NewStep<'a> {
     /// How it ended.
     pub status: StepStatus,
     /// What it returned, JSON; an action's is dropped.
-    pub output: Option<&'a str>,
+    pub output: Output<'a>,
+    /// The number the machine goes by: a branch, a count of items, a time, a child run.
+    pub decision: Option<i64>,
     /// Why it failed, JSON.
-    pub error: Option<Cow<'a, str>>,
+    pub error: Option<Arc<str>>,
     /// When the next attempt is due, if there is one.
     pub retry_at_ms: Option<i64>,
     /// When it was handed to the host; unknown for an interrupted attempt.
     pub started_at_ms: Option<i64>,
     /// When its end was known.
     pub finished_at_ms: i64,
+    /// Whether the host must be told the output, because the engine made it.
+    pub is_news: bool,
 }
 
 /// How a run ends.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunEnd<'a> {
+pub struct RunEnd {
     /// The run.
     pub run: RunId,
     /// Completed, failed or cancelled.
@@ -158,11 +236,31 @@ pub struct RunEnd<'a> {
     /// The attempt whose output is the run's output.
     pub output_of: Option<u32>,
     /// Why it failed or was cancelled, JSON.
-    pub error: Option<Cow<'a, str>>,
+    pub error: Option<Arc<str>>,
     /// When.
     pub finished_at_ms: i64,
     /// Whether the engine still owes it something: a hook.
     pub open: bool,
+}
+
+/// A place in a run: a node, and the iterations it is inside of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The run.
+    pub run: RunId,
+    /// The node.
+    pub name: Arc<str>,
+    /// The iterations.
+    pub scope: Arc<str>,
+}
+
+/// The state of a circuit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CircuitRow {
+    /// Consecutive failures.
+    pub failures: u32,
+    /// Until when nothing is called; none while it is closed.
+    pub open_until_ms: Option<i64>,
 }
 
 /// A change the machine asks for. The store applies it inside the transaction of the command that caused it.
@@ -176,18 +274,32 @@ pub enum Write<'a> {
     SetStatus(RunId, RunStatus),
     /// The hook of an ended run waits for a slot, or no longer does.
     SetHookQueued(RunId, bool),
+    /// A delayed run has reserved the time at which it begins.
+    Reserve(RunId, i64),
     /// A run continues under another definition of its workflow.
     SetDefinition(RunId, DefinitionId),
     /// A run has ended.
-    EndRun(RunEnd<'a>),
+    EndRun(RunEnd),
     /// A run cannot continue without a decision.
-    ParkRun(RunId, Cow<'a, str>),
+    ParkRun(RunId, Arc<str>),
+    /// A parked or failed run continues after all.
+    ReopenRun(RunId),
     /// Nothing more is owed to an ended run.
     CloseRun(RunId),
-    /// A run's timer of this kind is set.
-    SetTimer(RunId, TimerKind, i64),
-    /// A run's timer of this kind is removed.
-    ClearTimer(RunId, TimerKind),
+    /// The run's earliest timer is set, or it has none.
+    SetTimer(RunId, Option<i64>),
+    /// A run begins to wait for an event of this name.
+    OpenWait(Place, Arc<str>),
+    /// Events up to this one are not the one it waits for.
+    AdvanceWait(Place, Arc<str>, i64),
+    /// It no longer waits for one of this name.
+    CloseWait(Place, Arc<str>),
+    /// A run asks for approval: the hash of its token, when, until when.
+    OpenApproval(Place, String, i64, Option<i64>),
+    /// The request is over.
+    CloseApproval(Place, ApprovalStatus),
+    /// A circuit has changed.
+    SetCircuit(Arc<str>, CircuitRow),
 }
 
 /// What the machine needs of a stored attempt to continue a run.
@@ -197,12 +309,22 @@ pub struct StepSummary {
     pub sequence: u32,
     /// The step's name.
     pub name: String,
+    /// The iterations it is inside of.
+    pub scope: String,
     /// The function that was executed.
     pub handler: Handler,
     /// How it ended.
     pub status: StepStatus,
-    /// Whether another attempt follows.
-    pub retried: bool,
+    /// The number the machine goes by.
+    pub decision: Option<i64>,
+    /// Bytes of its output, if it has one.
+    pub output_bytes: Option<u32>,
+    /// Why it failed, if no other attempt follows.
+    pub error: Option<String>,
+    /// When the next attempt is due, if there is one.
+    pub retry_at_ms: Option<i64>,
+    /// When its end was known.
+    pub finished_at_ms: i64,
 }
 
 /// What the machine needs of a stored run to continue it.
@@ -220,8 +342,26 @@ pub struct RunSummary {
     pub open: bool,
     /// Whether what it owes is a hook that is not executing: a process death does not interrupt it.
     pub hook_queued: bool,
-    /// When it began.
+    /// When it was started.
     pub created_at_ms: i64,
+    /// It does not begin before this time.
+    pub start_at_ms: Option<i64>,
+    /// Which queued run goes first.
+    pub priority: i32,
+    /// Runs of one key share the workflow's concurrency.
+    pub concurrency_key: Option<String>,
+    /// Under which key of its workflow's rate limit it has still to reserve its time.
+    pub rate_key: Option<String>,
+    /// The run that waits for it.
+    pub parent: Option<RunId>,
+    /// How many runs it is inside of.
+    pub depth: u32,
+    /// Outputs of steps that are not to be executed, a JSON object.
+    pub mocks: Option<String>,
+    /// Why it failed, JSON.
+    pub error: Option<String>,
+    /// Its earliest timer, as stored.
+    pub timer_due_at_ms: Option<i64>,
     /// Its ended attempts, in order.
     pub steps: Vec<StepSummary>,
 }
@@ -233,8 +373,41 @@ pub struct Timer {
     pub due_at_ms: i64,
     /// Whose.
     pub run: RunId,
-    /// What for.
-    pub kind: TimerKind,
+}
+
+/// A stored event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its number; numbers only grow.
+    pub id: i64,
+    /// Its payload, JSON.
+    pub payload: Option<String>,
+}
+
+/// A stored request for approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalRow {
+    /// Whose.
+    pub place: Place,
+    /// The workflow of the run.
+    pub workflow_id: String,
+    /// The definition of the run.
+    pub definition: DefinitionId,
+    /// What became of it.
+    pub status: ApprovalStatus,
+    /// When it was made.
+    pub opened_at_ms: i64,
+    /// When it is too late.
+    pub expires_at_ms: Option<i64>,
+}
+
+/// A value of `ctx.state` or of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateValue {
+    /// JSON text.
+    pub value: String,
+    /// When it vanishes.
+    pub expires_at_ms: Option<i64>,
 }
 
 /// The whole of a stored run, for people.
@@ -250,6 +423,12 @@ pub struct RunRow {
     pub status: RunStatus,
     /// Whether the engine still owes it something.
     pub open: bool,
+    /// The run that waits for it.
+    pub parent: Option<RunId>,
+    /// The run whose results it uses again.
+    pub replay_of: Option<RunId>,
+    /// It does not begin before this time.
+    pub start_at_ms: Option<i64>,
     /// What it was started with, JSON.
     pub payload: Option<String>,
     /// What started it, JSON.
@@ -271,6 +450,8 @@ pub struct StepRow {
     pub sequence: u32,
     /// The step's name.
     pub name: String,
+    /// The iterations it is inside of.
+    pub scope: String,
     /// The function that was executed.
     pub handler: Handler,
     /// The number of this attempt of this handler, from 1.
@@ -279,6 +460,8 @@ pub struct StepRow {
     pub status: StepStatus,
     /// What it returned, JSON.
     pub output: Option<String>,
+    /// The number the machine goes by.
+    pub decision: Option<i64>,
     /// Why it failed, JSON.
     pub error: Option<String>,
     /// When the next attempt is due, if there is one.

@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::error::{Class, Code, Error};
 use crate::ids::RunId;
-use crate::model::{Handler, RunStatus};
+use crate::model::{ApprovalStatus, Handler, RunStatus};
 
 /// The version of the six functions and of this protocol.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// What the host sends.
 #[derive(Debug, Deserialize)]
@@ -40,7 +40,7 @@ pub enum Command<'a> {
     /// Answers with the same JSON. Touches nothing.
     #[serde(borrow)]
     Echo(&'a RawValue),
-    /// Makes a workflow known, and its open runs continue.
+    /// Makes a workflow known (a definition, or a list of its versions, the current one last); its open runs continue.
     #[serde(borrow)]
     Define(&'a RawValue),
     /// Starts a run.
@@ -49,9 +49,35 @@ pub enum Command<'a> {
     /// A handler has ended.
     #[serde(borrow)]
     Resolve(Resolve<'a>),
+    /// A step asks for an output that another run has recorded under this key.
+    #[serde(borrow)]
+    Recall(Recall<'a>),
     /// Ends a run as cancelled.
     #[serde(borrow)]
     Cancel(Cancel<'a>),
+    /// Takes a failed, cancelled or stuck run up again, from what it has completed.
+    Retry {
+        /// The run.
+        run: RunId,
+    },
+    /// Starts a run that uses the recorded results of another.
+    #[serde(borrow)]
+    Replay(Replay<'a>),
+    /// Tells an event to the runs that wait for one of its name.
+    #[serde(borrow)]
+    Publish(Publish<'a>),
+    /// Answers a request for approval.
+    #[serde(borrow)]
+    Approve(Approve<'a>),
+    /// Nothing of a workflow is executed until it is unpaused; what executes may finish.
+    #[serde(borrow)]
+    Pause(Cow<'a, str>),
+    /// A paused workflow goes on.
+    #[serde(borrow)]
+    Unpause(Cow<'a, str>),
+    /// Changes values that all workflows share.
+    #[serde(borrow)]
+    State(Vec<Change<'a>>),
     /// Says which attempts the host executes, so that lost effects are given again.
     Heartbeat(Heartbeat),
     /// The host stops: attempts it could not finish go to the next start and are not counted as deaths.
@@ -77,6 +103,18 @@ pub struct Start<'a> {
     /// Makes a repeated start find the first run.
     #[serde(default, borrow)]
     pub idempotency: Option<Idempotency<'a>>,
+    /// How long to wait before it begins.
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// Which queued run goes first; default: the workflow's priority.
+    #[serde(default)]
+    pub priority: Option<i32>,
+    /// Runs of one key share the workflow's concurrency.
+    #[serde(default, borrow)]
+    pub concurrency_key: Option<Cow<'a, str>>,
+    /// Runs of one key share the workflow's rate limit.
+    #[serde(default, borrow)]
+    pub rate_key: Option<Cow<'a, str>>,
 }
 
 /// An idempotency key, unique per workflow, and what tells two bodies apart.
@@ -91,14 +129,14 @@ pub struct Idempotency<'a> {
     pub fingerprint: Cow<'a, str>,
 }
 
-/// The end of an attempt: an output, or an error.
+/// The end of an attempt: an output, an error, or the wish that the run be cancelled.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resolve<'a> {
     /// The run.
     pub run: RunId,
-    /// The attempt, by its position in the run's history.
-    pub sequence: u32,
+    /// The attempt, by its fence.
+    pub fence: u64,
     /// What the handler returned; absent for `undefined`.
     #[serde(default, borrow, deserialize_with = "present")]
     pub output: Option<&'a RawValue>,
@@ -108,6 +146,128 @@ pub struct Resolve<'a> {
     /// Whether another attempt may help. Default true.
     #[serde(default = "yes")]
     pub retryable: bool,
+    /// Whether the error is one that a circuit does not count.
+    #[serde(default)]
+    pub expected: bool,
+    /// The handler asked that the run end as cancelled.
+    #[serde(default, borrow)]
+    pub cancel: Option<Cow<'a, str>>,
+    /// What the handler changed in its workflow's state; done if the attempt completes.
+    #[serde(default, borrow)]
+    pub state: Vec<Change<'a>>,
+    /// Under which key the output is kept for other runs.
+    #[serde(default, borrow)]
+    pub cache: Option<Cache<'a>>,
+}
+
+/// A change of a stored value.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Change<'a> {
+    /// Sets it.
+    #[serde(borrow)]
+    Set(Set<'a>),
+    /// Adds to a number; an absent one is 0.
+    #[serde(borrow)]
+    Incr(Incr<'a>),
+    /// Removes it.
+    #[serde(borrow)]
+    Delete(Cow<'a, str>),
+}
+
+/// Sets a stored value.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Set<'a> {
+    /// Which.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// To what.
+    #[serde(borrow)]
+    pub value: &'a RawValue,
+    /// For how long. Default: for ever.
+    #[serde(default)]
+    pub ttl_ms: Option<u64>,
+}
+
+/// Adds to a stored number.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incr<'a> {
+    /// Which.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// How much.
+    pub by: f64,
+}
+
+/// Where an output is kept for other runs of the workflow.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cache<'a> {
+    /// The key.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// For how long. Default: for ever.
+    #[serde(default)]
+    pub ttl_ms: Option<u64>,
+}
+
+/// Asks for an output under a key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recall<'a> {
+    /// The run.
+    pub run: RunId,
+    /// The attempt, by its fence.
+    pub fence: u64,
+    /// The key.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+}
+
+/// Starts a run that uses the recorded results of another.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replay<'a> {
+    /// The other run.
+    pub run: RunId,
+    /// The first step to execute again. Default: the first of all.
+    #[serde(default, borrow)]
+    pub from_step: Option<Cow<'a, str>>,
+    /// What `ctx.payload` is instead.
+    #[serde(default, borrow, deserialize_with = "present")]
+    pub payload: Option<&'a RawValue>,
+    /// Outputs of steps that are not to be executed.
+    #[serde(default, borrow)]
+    pub mocks: Option<&'a RawValue>,
+}
+
+/// An event.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// What it says.
+    #[serde(default, borrow, deserialize_with = "present")]
+    pub payload: Option<&'a RawValue>,
+}
+
+/// The answer to a request for approval.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approve<'a> {
+    /// The token of the request.
+    #[serde(borrow)]
+    pub token: Cow<'a, str>,
+    /// Yes or no.
+    #[serde(default = "yes")]
+    pub approved: bool,
+    /// What else is said, an object.
+    #[serde(default, borrow)]
+    pub payload: Option<&'a RawValue>,
 }
 
 /// Ends a run as cancelled.
@@ -125,8 +285,8 @@ pub struct Cancel<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
-    /// Run and sequence of every attempt it has been given and has not reported.
-    pub executing: Vec<(RunId, u32)>,
+    /// Run and fence of every attempt it has been given and has not reported.
+    pub executing: Vec<(RunId, u64)>,
 }
 
 /// A question.
@@ -161,6 +321,29 @@ pub enum Query<'a> {
         #[serde(default)]
         cursor: Option<RunId>,
     },
+    /// Values of a workflow's state, or of the one that all share.
+    State {
+        /// The workflow; empty for the shared one.
+        #[serde(borrow)]
+        workflow: Cow<'a, str>,
+        /// Which.
+        keys: Vec<String>,
+    },
+    /// Requests for approval that are open, oldest first.
+    Approvals {
+        /// Only of this workflow.
+        #[serde(default, borrow)]
+        workflow: Option<Cow<'a, str>>,
+        /// At most this many; default 100.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// One request for approval.
+    Approval {
+        /// Its token.
+        #[serde(borrow)]
+        token: Cow<'a, str>,
+    },
 }
 
 fn yes() -> bool {
@@ -189,6 +372,16 @@ impl<'a> From<&'a Error> for ErrorBody<'a> {
     }
 }
 
+/// A key of the state after a change.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum ChangedValue<'a> {
+    /// The key, until when it has its value, and which.
+    Is(&'a str, Option<i64>, Box<RawValue>),
+    /// The key that has no value any more.
+    Gone((&'a str,)),
+}
+
 /// The result of one command.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -199,10 +392,8 @@ pub enum CommandResult<'a> {
     Echoed(&'a RawValue),
     /// The workflow is known.
     Defined {
-        /// The hash of its definition.
+        /// The hash of its current definition.
         hash: String,
-        /// How many runs were taken up again.
-        resumed: u64,
     },
     /// The run exists.
     Started {
@@ -211,6 +402,21 @@ pub enum CommandResult<'a> {
         /// Whether the idempotency key was used before.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         repeated: bool,
+    },
+    /// The attempt has ended, and its workflow's state has changed.
+    Changed {
+        /// Each changed key.
+        state: Vec<ChangedValue<'a>>,
+    },
+    /// Whether an output was found under the key; if so the attempt has ended with it.
+    Recalled {
+        /// Whether.
+        hit: bool,
+    },
+    /// The event is told.
+    Published {
+        /// Its number, if anybody waits for one of its name.
+        event: Option<i64>,
     },
     /// The failed attempt will be followed by another.
     Retried {
@@ -235,9 +441,33 @@ pub enum Effect {
         /// The run.
         run: RunId,
         /// The attempt.
-        sequence: u32,
+        fence: u64,
         /// Why.
         reason: AbortReason,
+    },
+    /// The engine has made an output itself: of a block, a wait or a child run.
+    Recorded {
+        /// The run.
+        run: RunId,
+        /// The node.
+        step: Arc<str>,
+        /// The iterations it is inside of.
+        #[serde(skip_serializing_if = "is_empty")]
+        scope: Arc<str>,
+        /// What; absent for `undefined`.
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw")]
+        output: Option<Arc<str>>,
+    },
+    /// What is recorded of a run that was read to go on: the host need not ask for it.
+    Known(#[serde(serialize_with = "raw_text")] Arc<str>),
+    /// An iteration of a loop is over: the outputs inside it are not needed any more.
+    Left {
+        /// The run.
+        run: RunId,
+        /// The loop.
+        step: Arc<str>,
+        /// The iteration, and those it is inside of.
+        scope: Arc<str>,
     },
     /// A run has ended.
     Finished {
@@ -245,8 +475,11 @@ pub enum Effect {
         run: RunId,
         /// How.
         status: RunStatus,
+        /// Of a completed run: whose output is its output.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last: Option<Key>,
     },
-    /// A run waits on a timer and needs no memory until then.
+    /// A run waits, and needs no memory until it goes on.
     Waiting {
         /// The run.
         run: RunId,
@@ -258,16 +491,96 @@ pub enum Effect {
 pub struct Execute {
     /// The run.
     pub run: RunId,
-    /// The step; absent for a hook of the run.
+    /// The node; absent for a hook of the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Arc<str>>,
+    /// The iterations it is inside of, like `3.17`; absent outside loops.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub scope: Arc<str>,
     /// The function; absent for the step itself.
     #[serde(skip_serializing_if = "is_body")]
     pub handler: Handler,
     /// The number of this attempt of this handler, from 1.
     pub attempt: u32,
-    /// The attempt's position in the run's history: what its result must carry.
-    pub sequence: u32,
+    /// Tells this attempt from all others of the run: what its result must carry.
+    pub fence: u64,
+    /// Whose output `ctx.last` is; absent for `undefined`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Key>,
+    /// Of `filter`: the event.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw")]
+    pub event: Option<Arc<str>>,
+    /// Of `on_pause`: what approves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Of `on_error`, `on_failure`: what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw")]
+    pub error: Option<Arc<str>>,
+}
+
+/// Names an output of a run: `name`, or `name@scope` inside loops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The node.
+    pub name: Arc<str>,
+    /// The iterations it is inside of.
+    pub scope: Arc<str>,
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.name)?;
+        if self.scope.is_empty() { Ok(()) } else { write!(formatter, "@{}", self.scope) }
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn is_empty(text: &str) -> bool {
+    text.is_empty()
+}
+
+fn raw_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    let value: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
+    value.serialize(serializer)
+}
+
+/// Recorded text stands in a message as it is.
+fn raw<S: serde::Serializer>(text: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    let value: Option<&RawValue> =
+        text.as_deref().map(serde_json::from_str).transpose().map_err(serde::ser::Error::custom)?;
+    value.serialize(serializer)
+}
+
+/// A request for approval, as it is shown.
+#[derive(Debug, Serialize)]
+pub struct ApprovalJson<'a> {
+    /// The run.
+    pub run: RunId,
+    /// Its workflow.
+    pub workflow: &'a str,
+    /// The node.
+    pub step: &'a str,
+    /// The iterations it is inside of.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub scope: &'a str,
+    /// What became of it.
+    pub status: ApprovalStatus,
+    /// What is to be approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
+    /// What else is to be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<&'a RawValue>,
+    /// When it was made.
+    pub opened_at_ms: i64,
+    /// When it is too late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<i64>,
 }
 
 fn is_body(handler: &Handler) -> bool {
@@ -284,6 +597,6 @@ pub enum AbortReason {
     RunTimeout,
     /// The run was cancelled.
     Cancelled,
-    /// The attempt has ended in another way.
+    /// Another branch of its race has won, or the attempt has ended in another way.
     Ended,
 }

@@ -27,12 +27,17 @@
 //! SQLite file, which a death closes and the next generation opens again.
 
 mod auditor;
+mod disk;
 mod faults;
+mod flows;
+mod handlers;
 mod host;
 mod messages;
 mod oracle;
 mod random;
 mod report;
+mod store;
+mod wish;
 mod workload;
 mod world;
 
@@ -58,11 +63,21 @@ pub enum Bug {
     KeyIgnored,
     /// Timers fire before they are due (P6).
     EarlyTimer,
+    /// A wait for an event is not stored, so what is published after it is not told.
+    LostEvent,
+    /// A request for approval can be answered twice.
+    TokenReused,
+    /// The child of a cancelled run goes on.
+    ChildOrphaned,
+    /// What a failed attempt did to the state is kept (P3).
+    StateCountedTwice,
+    /// A run that a process death interrupted goes on although its workflow's concurrency is used up.
+    LimitExceeded,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 7] = [
+    pub const ALL: [Bug; 12] = [
         Bug::LateResultAccepted,
         Bug::LostTimer,
         Bug::LostHook,
@@ -70,6 +85,11 @@ impl Bug {
         Bug::AnswerBeforeCommit,
         Bug::KeyIgnored,
         Bug::EarlyTimer,
+        Bug::LostEvent,
+        Bug::TokenReused,
+        Bug::ChildOrphaned,
+        Bug::StateCountedTwice,
+        Bug::LimitExceeded,
     ];
 }
 

@@ -1,5 +1,8 @@
 //! Recorded values are opaque: their text is checked once for size and nesting, and carried as it is.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
@@ -35,19 +38,47 @@ fn depth(text: &str) -> u64 {
                 deepest = deepest.max(depth);
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => {
-                while let Some(inside) = bytes.next() {
-                    match inside {
-                        b'"' => break,
-                        b'\\' => drop(bytes.next()),
-                        _ => {}
-                    }
-                }
-            }
+            b'"' => skip_string(&mut bytes),
             _ => {}
         }
     }
     deepest
+}
+
+fn skip_string(bytes: &mut std::str::Bytes<'_>) {
+    while let Some(inside) = bytes.next() {
+        match inside {
+            b'"' => break,
+            b'\\' => drop(bytes.next()),
+            _ => {}
+        }
+    }
+}
+
+/// The elements of a JSON array, or none when the text is not one.
+pub fn count_items(text: &str) -> Option<u64> {
+    let inside = text.trim().strip_prefix('[')?.strip_suffix(']')?;
+    if inside.trim().is_empty() {
+        return Some(0);
+    }
+    let (mut depth, mut items) = (0u64, 1);
+    let mut bytes = inside.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => items += 1,
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    Some(items)
+}
+
+/// The members of a JSON object, each as its text; none when the text is not one.
+pub fn mocks(text: &str) -> Option<BTreeMap<String, Arc<str>>> {
+    let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+    Some(members.into_iter().map(|(name, value)| (name, value.get().into())).collect())
 }
 
 #[cfg(test)]
@@ -60,6 +91,21 @@ mod tests {
             [("1", 0), ("[]", 1), (r#"{"a":[{}]}"#, 3), (r#""[[[""#, 0), (r#"["\"[",[]]"#, 2), (r#"["\\",[]]"#, 2)]
         {
             assert_eq!(depth(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_the_elements_of_an_array_only() {
+        for (text, expected) in [
+            ("[]", Some(0)),
+            (" [ ] ", Some(0)),
+            ("[1]", Some(1)),
+            (r#"[[1,2],{"a":[3,4]},"],",null]"#, Some(4)),
+            ("{}", None),
+            ("\"[]\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(count_items(text), expected, "{text}");
         }
     }
 }

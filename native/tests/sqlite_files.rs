@@ -7,7 +7,7 @@ use std::process::Command;
 
 use cronflow::error::{Class, Code, Error};
 use cronflow::ids::RunId;
-use cronflow::model::{NewRun, RunFilter, RunStatus, Write};
+use cronflow::model::{NewRun, Origin, RunFilter, RunStatus, Write};
 use cronflow::store::{Durability, SqliteStore, Store};
 
 fn open(path: &Path) -> Result<SqliteStore, Error> {
@@ -33,9 +33,8 @@ fn insert(store: &mut SqliteStore, number: u32) -> Result<(), Error> {
         definition,
         workflow_id: "orders",
         status: RunStatus::Running,
-        payload: Some(&payload_of(number)),
-        trigger: None,
         created_at_ms: 1,
+        origin: Box::new(Origin { payload: Some(payload_of(number).into()), ..Origin::default() }),
     }))
 }
 

@@ -1,4 +1,4 @@
-//! `simulate [--seeds N] [--first S] [--seed S]`: lives through many simulated worlds, and says which promise broke.
+//! `simulate [--seeds N] [--first S] [--seed S] [--failures N]`: lives through many simulated worlds, and says which promise broke.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -7,19 +7,16 @@ use std::sync::{Mutex, PoisonError};
 
 use cronflow::sim::{Counts, Failure, simulate};
 
-/// Failures after which looking for more tells nothing new.
-const FAILURES_MOST: usize = 5;
-
 fn main() -> ExitCode {
-    let (first, seeds) = match arguments(std::env::args().skip(1)) {
-        Ok(range) => range,
+    let wanted = match arguments(std::env::args().skip(1)) {
+        Ok(wanted) => wanted,
         Err(message) => {
-            eprintln!("{message}\nusage: simulate [--seeds N] [--first S] [--seed S]");
+            eprintln!("{message}\nusage: simulate [--seeds N] [--first S] [--seed S] [--failures N]");
             return ExitCode::from(2);
         }
     };
     let started = std::time::Instant::now();
-    let (counts, simulated, mut failures) = run(first, seeds);
+    let (counts, simulated, mut failures) = run(&wanted);
     failures.sort_by_key(|failure| failure.seed);
     for failure in &failures {
         println!("{failure}\n");
@@ -33,24 +30,32 @@ fn main() -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The first seed and how many.
-fn arguments(mut words: impl Iterator<Item = String>) -> Result<(u64, u64), String> {
-    let (mut first, mut seeds) = (0, 200);
+struct Wanted {
+    first: u64,
+    seeds: u64,
+    /// Failures after which looking for more tells nothing new.
+    failures_most: u64,
+}
+
+fn arguments(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
+    let mut wanted = Wanted { first: 0, seeds: 200, failures_most: 5 };
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a number"))?;
         let number = value.parse().map_err(|_| format!("{value} is not a number"))?;
         match word.as_str() {
-            "--seeds" => seeds = number,
-            "--first" => first = number,
-            "--seed" => (first, seeds) = (number, 1),
+            "--seeds" => wanted.seeds = number,
+            "--first" => wanted.first = number,
+            "--seed" => (wanted.first, wanted.seeds) = (number, 1),
+            "--failures" => wanted.failures_most = number,
             _ => return Err(format!("{word} is not an option")),
         }
     }
-    Ok((first, seeds))
+    Ok(wanted)
 }
 
 /// Worlds are independent of each other: every processor takes the next seed.
-fn run(first: u64, seeds: u64) -> (Counts, u64, Vec<Failure>) {
+fn run(wanted: &Wanted) -> (Counts, u64, Vec<Failure>) {
+    let Wanted { first, seeds, failures_most } = *wanted;
     let next = AtomicU64::new(0);
     let results = Mutex::new((Counts::default(), 0, Vec::new()));
     let show_progress = std::io::stdout().is_terminal();
@@ -65,7 +70,7 @@ fn run(first: u64, seeds: u64) -> (Counts, u64, Vec<Failure>) {
             results.0.add(&report.counts);
             results.1 += 1;
             results.2.extend(report.failure);
-            if results.2.len() >= FAILURES_MOST {
+            if results.2.len() as u64 >= failures_most {
                 next.store(seeds, Ordering::Relaxed);
             }
             if show_progress && results.1 % 50 == 0 {

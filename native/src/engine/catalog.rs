@@ -3,27 +3,36 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::definition::Definition;
 use crate::error::{Code, Error, Result};
-use crate::graph::{Definition, Graph};
+use crate::graph::Graph;
 use crate::limits;
 use crate::model::DefinitionId;
 use crate::store::Store;
 
+/// The versions of one workflow, the current one last.
+pub type Versions = Arc<[Arc<Graph>]>;
+
 #[derive(Debug, Default)]
 pub struct Catalog {
-    current: BTreeMap<String, Arc<Graph>>,
+    defined: BTreeMap<String, Versions>,
     stored: BTreeMap<DefinitionId, Arc<Graph>>,
 }
 
 impl Catalog {
-    /// The definition the host has given for a workflow.
-    pub fn current(&self, workflow_id: &str) -> Option<&Arc<Graph>> {
-        self.current.get(workflow_id)
+    /// The definitions the host has given for a workflow.
+    pub fn versions(&self, workflow_id: &str) -> Option<&Versions> {
+        self.defined.get(workflow_id)
     }
 
-    /// The same, for a call that names it.
+    /// Whether the host has functions for a workflow.
+    pub fn is_defined(&self, workflow_id: &str) -> bool {
+        self.defined.contains_key(workflow_id)
+    }
+
+    /// The definition that new runs of a workflow begin with.
     pub fn require(&self, workflow_id: &str) -> Result<&Arc<Graph>> {
-        self.current(workflow_id).ok_or_else(|| {
+        self.versions(workflow_id).and_then(|versions| versions.last()).ok_or_else(|| {
             let shown: String = workflow_id.chars().take(limits::NAME_LENGTH as usize).collect();
             Error::new(Code::WorkflowNotFound, format!("no workflow `{shown}` is defined in this process"))
         })
@@ -31,20 +40,35 @@ impl Catalog {
 
     /// Ids of all workflows the host has given, in order.
     pub fn workflow_ids(&self) -> Vec<String> {
-        self.current.keys().cloned().collect()
+        self.defined.keys().cloned().collect()
     }
 
-    /// Sets or takes back the definition of a workflow.
-    pub fn set_current(&mut self, workflow_id: String, graph: Option<Arc<Graph>>) -> Result<()> {
-        match graph {
-            Some(_) if !self.current.contains_key(&workflow_id) && self.current.len() as u64 >= limits::WORKFLOWS => {
+    /// Sets or takes back the definitions of a workflow.
+    pub fn set_versions(&mut self, workflow_id: String, versions: Option<Versions>) -> Result<()> {
+        match versions {
+            Some(_) if !self.is_defined(&workflow_id) && self.defined.len() as u64 >= limits::WORKFLOWS => {
                 let message = format!("at most {} workflows can be defined in one engine", limits::WORKFLOWS);
                 return Err(Error::new(Code::TooManyWorkflows, message));
             }
-            Some(graph) => drop(self.current.insert(workflow_id, graph)),
-            None => drop(self.current.remove(&workflow_id)),
+            Some(versions) => drop(self.defined.insert(workflow_id, versions)),
+            None => drop(self.defined.remove(&workflow_id)),
         }
         Ok(())
+    }
+
+    /// The definition an open run follows: the one it is pinned to, or the one of the same version, or the current
+    /// one; the pinned one also when the host has none.
+    pub fn followed(&mut self, workflow_id: &str, pinned: DefinitionId, store: &mut dyn Store) -> Result<Arc<Graph>> {
+        let Some(versions) = self.versions(workflow_id).cloned() else { return self.stored(pinned, store) };
+        if let Some(same) = versions.iter().find(|graph| graph.id == pinned) {
+            return Ok(same.clone());
+        }
+        let version = self.stored(pinned, store)?.definition.version.clone();
+        let same_version = versions.iter().find(|graph| graph.definition.version == version);
+        match same_version.or(versions.last()) {
+            Some(graph) => Ok(graph.clone()),
+            None => self.stored(pinned, store),
+        }
     }
 
     /// A stored definition.
@@ -55,7 +79,7 @@ impl Catalog {
         let missing = || Error::corrupt(format!("definition {id} is missing or damaged"));
         let text = store.definition(id)?.ok_or_else(missing)?;
         let definition = Definition::parse(&text).map_err(|_| missing())?;
-        let graph = Arc::new(Graph { id, definition });
+        let graph = Arc::new(Graph::new(id, definition));
         self.stored.insert(id, graph.clone());
         Ok(graph)
     }

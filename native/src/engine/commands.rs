@@ -7,31 +7,44 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::answer::ResultList;
-use super::{Active, Engine, query};
+use super::{Active, Engine, query, retry, state};
+use crate::definition::Definition;
 use crate::error::{Code, Error, Result};
-use crate::graph::{Definition, Graph};
+use crate::graph::Graph;
 use crate::ids::RunId;
 use crate::limits;
-use crate::machine::{self, Context, Event, Outcome, Stage, Transition};
-use crate::model::RunFilter;
+use crate::machine::{self, Event, Need, Outcome, Stage};
+use crate::model::{Origin, RunFilter, Write};
 use crate::protocol::{
-    AbortReason, Cancel, Command, CommandResult, Effect, Heartbeat, Idempotency, Query, Resolve, Start,
+    AbortReason, Cancel, Command, CommandResult, Effect, Heartbeat, Idempotency, Query, Recall, Resolve, Start,
 };
 use crate::store::Claim;
 use crate::value;
 
 impl Engine {
     pub(super) fn dispatch(&mut self, command: Command<'_>, now_ms: i64, results: &mut ResultList) -> Result<()> {
+        let shared;
         let result = match command {
             Command::Echo(json) => CommandResult::Echoed(json),
             Command::Define(definition) => self.define(definition, now_ms)?,
             Command::Start(start) => self.start(&start, now_ms)?,
-            Command::Resolve(resolve) => self.resolve(&resolve, now_ms)?,
+            Command::Resolve(resolve) => return self.resolve(&resolve, now_ms, results),
+            Command::Recall(recall) => self.recall_output(&recall, now_ms)?,
             Command::Cancel(cancel) => self.cancel(&cancel, now_ms)?,
+            Command::Retry { run } => self.retry(run, now_ms)?,
+            Command::Replay(replay) => self.replay(&replay, now_ms)?,
+            Command::Publish(publish) => self.publish(&publish, now_ms)?,
+            Command::Approve(approve) => self.approve(&approve, now_ms)?,
+            Command::Pause(workflow) => self.set_paused(&workflow, true)?,
+            Command::Unpause(workflow) => self.set_paused(&workflow, false)?,
+            Command::State(changes) => {
+                shared = changes;
+                self.change_shared(&shared, now_ms)?
+            }
             Command::Heartbeat(heartbeat) => self.heartbeat(&heartbeat),
             Command::Release {} => self.release(now_ms)?,
             Command::Query(query) => {
-                let json = self.query(query)?;
+                let json = self.query(query, now_ms)?;
                 results.push_json(&json);
                 return Ok(());
             }
@@ -40,53 +53,100 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn define(&mut self, definition: &RawValue, now_ms: i64) -> Result<CommandResult<'static>> {
-        let definition = Definition::parse(definition.get())?;
-        let (text, hash) = definition.canonical()?;
-        let workflow_id = definition.id.clone();
-        let before = self.catalog.current(&workflow_id).cloned();
-        let id = self.store.define(&workflow_id, &hash, &text, now_ms)?;
-        self.catalog.set_current(workflow_id.clone(), Some(Arc::new(Graph { id, definition })))?;
-        self.defined.push((workflow_id.clone(), before.clone()));
-        let mut resumed = 0;
-        if before.is_none() {
-            for run in self.store.ready_runs(&workflow_id)? {
-                let Some(active) = self.load(run)? else { continue };
-                resumed += 1;
-                if active.run.stage == Stage::Executing {
-                    // Nothing of this workflow can be executing yet: the process that executed it died.
-                    self.transition(active, Event::Interrupted, now_ms, false)?;
-                } else {
-                    self.settle(Stage::Ended, None, active);
-                }
+    fn define(&mut self, definitions: &RawValue, now_ms: i64) -> Result<CommandResult<'static>> {
+        let definitions = Definition::parse_versions(definitions.get())?;
+        let mut versions = Vec::with_capacity(definitions.len());
+        let (mut workflow_id, mut last_hash) = (String::new(), String::new());
+        for definition in definitions {
+            if let Some(queue) = &definition.queue {
+                self.slots.set_queue(queue, &definition.id)?;
             }
+            let (text, hash) = definition.canonical()?;
+            let id = self.store.define(&definition.id, &hash, &text, now_ms)?;
+            (workflow_id, last_hash) = (definition.id.clone(), hash);
+            versions.push(Arc::new(Graph::new(id, definition)));
         }
-        Ok(CommandResult::Defined { hash, resumed })
+        let before = self.catalog.versions(&workflow_id).cloned();
+        self.catalog.set_versions(workflow_id.clone(), Some(versions.into()))?;
+        self.defined.push((workflow_id.clone(), before.clone()));
+        if before.is_none() {
+            self.take_up(&workflow_id, now_ms)?;
+        }
+        Ok(CommandResult::Defined { hash: last_hash })
     }
 
-    pub(super) fn start(&mut self, start: &Start<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
-        let graph = self.catalog.require(&start.workflow)?.clone();
+    /// The open runs of a workflow that has just become known go on.
+    fn take_up(&mut self, workflow_id: &str, now_ms: i64) -> Result<()> {
+        let versions = self.catalog.versions(workflow_id).cloned();
+        let mut reopened = BTreeSet::new();
+        for graph in versions.iter().flat_map(|versions| versions.iter()) {
+            // Parked because this definition was missing.
+            for run in self.store.parked_runs(workflow_id, graph.id)? {
+                self.store.write(&Write::ReopenRun(run))?;
+                self.store.write(&retry::passed(run, now_ms))?;
+                self.timers_changed = true;
+                reopened.insert(run);
+            }
+        }
+        for run in self.store.ready_runs(workflow_id)? {
+            let Some(active) = self.load(run)? else { continue };
+            if reopened.contains(&run) {
+                self.tell_of_children(&active)?;
+            }
+            if active.run.stage == Stage::Executing {
+                // Nothing of this workflow can be executing yet: the process that executed it died.
+                self.transition(active, Event::Interrupted, now_ms, false)?;
+                self.meet_needs(now_ms)?;
+            } else {
+                self.settle(Stage::Ended, active);
+            }
+        }
+        Ok(())
+    }
+
+    /// Children that ended while their run was stuck have told nobody.
+    fn tell_of_children(&mut self, active: &Active) -> Result<()> {
+        for child in active.run.children() {
+            if self.store.run(child)?.is_some_and(|row| row.status.is_final()) {
+                self.needs.push_back((child, Need::TellParent(active.run.id)));
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, start: &Start<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
+        let priority = self.catalog.require(&start.workflow)?.definition.priority;
         let payload = value::check_optional("payload", start.payload)?;
         let trigger = value::check_optional("trigger", start.trigger)?;
-        if self.active.len() as u64 >= limits::RUNS_ACTIVE {
-            let message = format!("{} runs are executing or queued; try again when some have ended", self.active.len());
-            return Err(Error::new(Code::TooManyRuns, message));
+        for (what, key) in [("concurrency key", &start.concurrency_key), ("rate key", &start.rate_key)] {
+            key.as_ref().map_or(Ok(()), |key| check_text(what, key, limits::STATE_KEY_BYTES))?;
         }
+        if start.delay_ms > limits::DURATION_MS {
+            return Err(Error::new(Code::TextInvalid, "the delay is longer than 100 years"));
+        }
+        self.check_room()?;
         let id = self.ids.next(now_ms);
         if let Some(idempotency) = &start.idempotency
             && let Some(earlier) = self.claim(&start.workflow, idempotency, id)?
         {
             return Ok(CommandResult::Started { run: earlier, repeated: true });
         }
-        let context = Context { graph: &graph, now_ms, slot_free: self.slots.is_free() };
-        let mut out = Transition::default();
-        let run = machine::start(id, payload, trigger, context, &mut out);
-        self.carry_out(&mut out)?;
-        self.settle(Stage::Ended, None, Active { run, graph: graph.clone() });
+        let most = limits::PRIORITY as i32;
+        let origin = Origin {
+            payload: payload.map(Cow::Borrowed),
+            trigger: trigger.map(Cow::Borrowed),
+            start_at_ms: Some(now_ms + start.delay_ms as i64).filter(|_| start.delay_ms > 0),
+            priority: start.priority.unwrap_or(priority).clamp(-most, most),
+            concurrency_key: start.concurrency_key.as_deref().map(Cow::Borrowed),
+            rate_key: Some(Cow::Borrowed(start.rate_key.as_deref().unwrap_or(""))),
+            idempotency_key: start.idempotency.as_ref().map(|idempotency| Cow::Borrowed(&*idempotency.key)),
+            ..Origin::default()
+        };
+        self.begin_run(id, &start.workflow, origin, now_ms)?;
         Ok(CommandResult::Started { run: id, repeated: false })
     }
 
-    pub(super) fn claim(&mut self, workflow: &str, idempotency: &Idempotency<'_>, run: RunId) -> Result<Option<RunId>> {
+    fn claim(&mut self, workflow: &str, idempotency: &Idempotency<'_>, run: RunId) -> Result<Option<RunId>> {
         check_text("idempotency key", &idempotency.key, limits::KEY_BYTES)?;
         check_text("fingerprint", &idempotency.fingerprint, limits::KEY_BYTES)?;
         let claim = Claim { run, fingerprint: idempotency.fingerprint.clone().into_owned() };
@@ -100,60 +160,90 @@ impl Engine {
         }
     }
 
-    pub(super) fn resolve(&mut self, resolve: &Resolve<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
-        let outcome = match (value::check_optional("output", resolve.output)?, resolve.error) {
-            (output, None) => Outcome::Completed { output },
-            (None, Some(error)) => {
-                Outcome::Failed { error: value::check("error", error)?, retryable: resolve.retryable }
-            }
-            (Some(_), Some(_)) => {
-                return Err(Error::new(Code::RequestInvalid, "an attempt ends with an output or an error, not both"));
-            }
-        };
-        let Some(active) = self.active.remove(&resolve.run) else {
+    fn resolve(&mut self, resolve: &Resolve<'_>, now_ms: i64, results: &mut ResultList) -> Result<()> {
+        let outcome = outcome(resolve)?;
+        let Some(active) = self.active.get(&resolve.run) else {
             // Executing runs are in memory; whatever else the run does, this attempt is over.
-            let message = format!("attempt {} of run {} has already ended", resolve.sequence, resolve.run);
-            return Err(Error::new(Code::AttemptEnded, message));
+            return Err(machine::attempt_ended(resolve.run));
         };
-        let event = Event::Ended { sequence: resolve.sequence, outcome };
-        match self.transition(active, event, now_ms, false)? {
-            Some(retry_at_ms) => Ok(CommandResult::Retried { retry_at_ms }),
-            None => Ok(CommandResult::Done),
+        let workflow = active.graph.workflow.clone();
+        let step = active.run.step_of(resolve.fence, &active.graph);
+        if let Some(cache) = &resolve.cache {
+            check_text("cache key", &cache.key, limits::STATE_KEY_BYTES)?;
         }
+        let may_complete = matches!(outcome, Outcome::Completed { .. }) || planted!(StateCountedTwice);
+        let changes = if may_complete { &resolve.state[..] } else { &[] };
+        let planned = self.plan_changes(&workflow, changes, now_ms)?;
+        let Some(active) = self.active.remove(&resolve.run) else {
+            return Err(machine::attempt_ended(resolve.run));
+        };
+        let ended = self.transition(active, Event::Ended { fence: resolve.fence, outcome }, now_ms, false)?;
+        // What was decided may have made no sense: then the attempt has failed after all.
+        let counts = ended.completed || planted!(StateCountedTwice);
+        let planned = if counts { planned } else { Vec::new() };
+        self.store_changes(&workflow, &planned)?;
+        if let (Some(cache), Some(output), Some(step), true) = (&resolve.cache, resolve.output, step, ended.completed) {
+            self.cache(&state::cache_space(&workflow, &step), cache, output, now_ms)?;
+        }
+        results.push(&match ended.retry_at_ms {
+            Some(retry_at_ms) => CommandResult::Retried { retry_at_ms },
+            None if planned.is_empty() => CommandResult::Done,
+            None => state::changed(planned),
+        });
+        Ok(())
     }
 
-    pub(super) fn cancel(&mut self, cancel: &Cancel<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
+    /// An attempt asks for an output that is kept under a key; if there is one, it ends with it.
+    fn recall_output(&mut self, recall: &Recall<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
+        check_text("cache key", &recall.key, limits::STATE_KEY_BYTES)?;
+        let active = self.active.get(&recall.run);
+        let step = active.and_then(|active| active.run.step_of(recall.fence, &active.graph));
+        let (Some(active), Some(step)) = (active, step) else {
+            return Err(machine::attempt_ended(recall.run));
+        };
+        let space = state::cache_space(&active.graph.workflow, &step);
+        let Some(kept) = self.store.state(&space, &recall.key, now_ms)? else {
+            return Ok(CommandResult::Recalled { hit: false });
+        };
+        if let Some(active) = self.active.remove(&recall.run) {
+            let event = Event::Recalled { fence: recall.fence, output: &kept.value };
+            self.transition(active, event, now_ms, false)?;
+        }
+        Ok(CommandResult::Recalled { hit: true })
+    }
+
+    fn cancel(&mut self, cancel: &Cancel<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
         if let Some(reason) = &cancel.reason {
             check_text("reason", reason, limits::REASON_BYTES)?;
         }
-        let active = self.activate(cancel.run)?.ok_or_else(|| query::run_not_found(cancel.run))?;
+        let active = self.activate(cancel.run, now_ms)?.ok_or_else(|| query::run_not_found(cancel.run))?;
         self.transition(active, Event::Cancelled { reason: cancel.reason.as_deref() }, now_ms, false)?;
         Ok(CommandResult::Done)
     }
 
     /// Gives again what the host should be executing and is not, and aborts what it should not be.
-    pub(super) fn heartbeat(&mut self, heartbeat: &Heartbeat) -> CommandResult<'static> {
-        let host: BTreeSet<(RunId, u32)> = heartbeat.executing.iter().copied().collect();
-        let mine = self.executing();
-        for &(run, sequence) in mine.difference(&host) {
-            let active = &self.active[&run];
-            debug_assert_eq!(active.run.sequence, sequence);
-            self.effects.push(machine::execute_effect(&active.run, &active.graph));
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) -> CommandResult<'static> {
+        let host: BTreeSet<(RunId, u64)> = heartbeat.executing.iter().copied().collect();
+        let mut mine = BTreeSet::new();
+        for (run, active) in self.active.iter().filter(|(_, active)| active.run.stage == Stage::Executing) {
+            for (fence, effect) in machine::execute_effects(&active.run, &active.graph, &self.secret) {
+                mine.insert((*run, fence));
+                if !host.contains(&(*run, fence)) {
+                    self.effects.push(effect);
+                }
+            }
         }
-        for &(run, sequence) in host.difference(&mine) {
-            self.effects.push(Effect::Abort { run, sequence, reason: AbortReason::Ended });
+        for &(run, fence) in host.difference(&mine) {
+            self.effects.push(Effect::Abort { run, fence, reason: AbortReason::Ended });
         }
         CommandResult::Done
     }
 
-    pub(super) fn executing(&self) -> BTreeSet<(RunId, u32)> {
-        let executing = self.active.values().filter(|active| active.run.stage == Stage::Executing);
-        executing.map(|active| (active.run.id, active.run.sequence)).collect()
-    }
-
-    pub(super) fn release(&mut self, now_ms: i64) -> Result<CommandResult<'static>> {
+    fn release(&mut self, now_ms: i64) -> Result<CommandResult<'static>> {
         self.slots.set_capacity(0);
-        for (run, _) in self.executing() {
+        let executing = self.active.iter().filter(|(_, active)| active.run.stage == Stage::Executing);
+        let executing: BTreeSet<RunId> = executing.map(|(run, _)| *run).collect();
+        for run in executing {
             if let Some(active) = self.active.remove(&run) {
                 self.transition(active, Event::Released, now_ms, false)?;
             }
@@ -161,7 +251,14 @@ impl Engine {
         Ok(CommandResult::Done)
     }
 
-    pub(super) fn query(&mut self, query: Query<'_>) -> Result<String> {
+    fn set_paused(&mut self, workflow: &str, paused: bool) -> Result<CommandResult<'static>> {
+        self.catalog.require(workflow)?;
+        self.store.set_paused(workflow, paused)?;
+        self.slots.set_paused(self.store.paused()?);
+        Ok(CommandResult::Done)
+    }
+
+    fn query(&mut self, query: Query<'_>, now_ms: i64) -> Result<String> {
         match query {
             Query::About {} => {
                 let (executing, queued) = self.slots.counts();
@@ -169,19 +266,55 @@ impl Engine {
                 about["executing"] = executing.into();
                 about["queued"] = queued.into();
                 about["workflows"] = self.catalog.workflow_ids().into();
+                about["paused"] = self.store.paused()?.into();
                 Ok(about.to_string())
             }
-            Query::Run { run, after } => query::run(&mut *self.store, run, after),
+            Query::Run { run, after } => {
+                let row = self.store.run(run)?.ok_or_else(|| query::run_not_found(run))?;
+                let graph = self.catalog.stored(row.definition, &mut *self.store)?;
+                query::run(&mut *self.store, &row, graph.definition.version.as_deref(), after)
+            }
             Query::Runs { workflow, status, since_ms, limit, cursor } => {
                 let workflow_id = workflow.map(Cow::into_owned);
                 let limit = limit.unwrap_or(100).clamp(1, limits::LIST_ROWS as u32);
                 query::runs(&mut *self.store, &RunFilter { workflow_id, status, since_ms, before: cursor, limit })
             }
+            Query::State { workflow, keys } => self.state_json(&workflow, &keys, now_ms),
+            Query::Approvals { workflow, limit } => {
+                let limit = limit.unwrap_or(100).clamp(1, limits::LIST_ROWS as u32);
+                let rows = self.store.approvals(workflow.as_deref(), limit)?;
+                let json = self.approvals_json(&rows)?;
+                Ok(format!(r#"{{"approvals":{json}}}"#))
+            }
+            Query::Approval { token } => {
+                let row = self.approval(&token)?;
+                let json = self.approvals_json(&[row])?;
+                Ok(format!(r#"{{"approvals":{json}}}"#))
+            }
         }
     }
 }
 
-fn check_text(what: &str, text: &str, bytes: u64) -> Result<()> {
+fn outcome<'a>(resolve: &'a Resolve<'a>) -> Result<Outcome<'a>> {
+    match (value::check_optional("output", resolve.output)?, resolve.error, &resolve.cancel) {
+        (output, None, None) => Ok(Outcome::Completed { output }),
+        (None, Some(error), None) => Ok(Outcome::Failed {
+            error: value::check("error", error)?,
+            retryable: resolve.retryable,
+            expected: resolve.expected,
+        }),
+        (None, None, Some(reason)) => {
+            check_text("reason", reason, limits::REASON_BYTES)?;
+            Ok(Outcome::Cancel { reason })
+        }
+        _ => {
+            let message = "an attempt ends with an output, an error or a wish to cancel, not with several of them";
+            Err(Error::new(Code::RequestInvalid, message))
+        }
+    }
+}
+
+pub(super) fn check_text(what: &str, text: &str, bytes: u64) -> Result<()> {
     if text.is_empty() || text.len() as u64 > bytes {
         return Err(Error::new(Code::TextInvalid, format!("the {what} has from 1 to {bytes} bytes")));
     }

@@ -13,7 +13,15 @@ use crate::store::Store;
 struct RunJson<'a> {
     run: RunId,
     workflow: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
     status: RunStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay_of: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_at_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,6 +44,8 @@ struct RunJson<'a> {
 struct StepJson<'a> {
     sequence: u32,
     name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
     handler: Handler,
     attempt: u32,
     status: StepStatus,
@@ -61,27 +71,50 @@ struct RunsJson<'a> {
 const PAGE_ROWS: u32 = 16;
 
 /// One run with its history.
-pub fn run(store: &mut dyn Store, id: RunId, after: u32) -> Result<String> {
-    let row = store.run(id)?.ok_or_else(|| run_not_found(id))?;
+pub fn run(store: &mut dyn Store, row: &RunRow, version: Option<&str>, after: u32) -> Result<String> {
+    let (history, next_after) = history(store, row.id, after, limits::HISTORY_ROWS, limits::HISTORY_BYTES)?;
+    render_run(row, version, &history, next_after)
+}
+
+/// The same for a run of which there is little; none if there is more.
+pub fn short_run(store: &mut dyn Store, row: &RunRow, version: Option<&str>) -> Result<Option<String>> {
+    let (history, next_after) = history(store, row.id, 0, limits::LONG_HISTORY, limits::KNOWN_BYTES)?;
+    let bytes = size_of(&row.payload) + size_of(&row.trigger);
+    if next_after.is_some() || bytes as u64 > limits::KNOWN_BYTES {
+        return Ok(None);
+    }
+    render_run(row, version, &history, None).map(Some)
+}
+
+/// Ended attempts after a sequence, and where the next page begins if that is not all.
+fn history(
+    store: &mut dyn Store,
+    run: RunId,
+    after: u32,
+    rows_most: u64,
+    bytes_most: u64,
+) -> Result<(Vec<StepRow>, Option<u32>)> {
     let mut history = Vec::new();
     let mut bytes = 0;
-    let mut json = run_json(&row)?;
     loop {
         let last = history.last().map_or(after, |step: &StepRow| step.sequence);
-        let page = store.history(id, last, PAGE_ROWS)?;
+        let page = store.history(run, last, PAGE_ROWS)?;
         bytes += page.iter().map(|step| size_of(&step.output) + size_of(&step.error)).sum::<usize>();
         let is_last = page.len() < PAGE_ROWS as usize;
         history.extend(page);
         if is_last {
-            break;
+            return Ok((history, None));
         }
-        if history.len() as u64 >= limits::HISTORY_ROWS || bytes as u64 >= limits::HISTORY_BYTES {
-            json.next_after = history.last().map(|step| step.sequence);
-            break;
+        if history.len() as u64 >= rows_most || bytes as u64 >= bytes_most {
+            let next_after = history.last().map(|step| step.sequence);
+            return Ok((history, next_after));
         }
     }
-    json.steps = Some(history.iter().map(step_json).collect::<Result<_>>()?);
-    render(&json)
+}
+
+fn render_run(row: &RunRow, version: Option<&str>, history: &[StepRow], next_after: Option<u32>) -> Result<String> {
+    let steps = history.iter().map(step_json).collect::<Result<_>>()?;
+    render(&RunJson { version, steps: Some(steps), next_after, ..run_json(row)? })
 }
 
 fn size_of(value: &Option<String>) -> usize {
@@ -99,6 +132,10 @@ fn run_json(row: &RunRow) -> Result<RunJson<'_>> {
     Ok(RunJson {
         run: row.id,
         workflow: &row.workflow_id,
+        version: None,
+        parent: row.parent,
+        replay_of: row.replay_of,
+        start_at_ms: row.start_at_ms,
         status: row.status,
         payload: value(row.payload.as_deref())?,
         trigger: value(row.trigger.as_deref())?,
@@ -115,6 +152,7 @@ fn step_json(row: &StepRow) -> Result<StepJson<'_>> {
     Ok(StepJson {
         sequence: row.sequence,
         name: &row.name,
+        scope: &row.scope,
         handler: row.handler,
         attempt: row.attempt,
         status: row.status,

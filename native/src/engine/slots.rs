@@ -1,29 +1,97 @@
-//! Which runs may execute. A run holds a slot from its first handler until it waits or ends; the others queue in
-//! order.
+//! Which runs may execute. A run holds a slot from its first handler until it waits or ends; the others queue.
+//!
+//! Whoever was started first goes first, and one level of priority is worth `PRIORITY_MS` of having been started
+//! earlier: so a run of low priority waits longer, and not for ever.
+//!
+//! Runs of one workflow and concurrency key are a **group**, which may hold no more slots than the workflow says;
+//! workflows that name the same **queue** share its slots besides. Only the head of a group that has room competes.
 //!
 //! A run whose step has seen `SUSPECT_DEATHS` process deaths is a suspect: at most one suspect executes at a time,
 //! so that a poison step is found out without taking the innocent runs beside it along (P8).
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::Active;
+use crate::definition::Queue;
+use crate::error::{Code, Error, Result};
+use crate::graph::Graph;
 use crate::ids::RunId;
 use crate::limits;
-use crate::machine::{Run, Stage};
+use crate::machine::Stage;
+
+/// A workflow and a concurrency key.
+type GroupKey = (Arc<str>, Option<Arc<str>>);
+
+/// Who goes first: the smaller.
+type Turn = (i64, RunId);
+
+#[derive(Debug, Default)]
+struct Group {
+    limit: Option<u32>,
+    queue: Option<Arc<str>>,
+    held: u32,
+    waiting: BTreeSet<Turn>,
+    /// Its head, if it competes.
+    shown: Option<Turn>,
+}
+
+/// A queue that several workflows share.
+#[derive(Debug, Default)]
+struct Shared {
+    limit: Option<u32>,
+    /// The workflow that said so.
+    limit_of: Option<String>,
+    held: u32,
+    groups: BTreeSet<GroupKey>,
+}
 
 #[derive(Debug, Default)]
 pub struct Slots {
     capacity: usize,
-    /// Runs that hold a slot.
-    holders: HashSet<RunId>,
-    queue: VecDeque<RunId>,
+    /// Runs that hold a slot, with the group of those that are counted.
+    holders: HashMap<RunId, Option<GroupKey>>,
+    groups: HashMap<GroupKey, Group>,
+    shared: HashMap<Arc<str>, Shared>,
+    /// The heads of the groups that have room.
+    heads: BTreeMap<Turn, GroupKey>,
+    queued: usize,
+    paused: BTreeSet<String>,
     /// (deaths, run): those with the fewest deaths come first, so that a process that is killed from outside, again
     /// and again, does not wear down the same innocent run each time.
-    suspects: BTreeSet<(u32, RunId)>,
+    suspects: BTreeMap<(u32, RunId), (GroupKey, Limits)>,
     executing_suspect: Option<RunId>,
 }
 
-fn is_suspect(run: &Run) -> bool {
-    u64::from(run.interruptions) >= limits::SUSPECT_DEATHS
+/// What a workflow says of its slots.
+#[derive(Debug, Clone, Default)]
+struct Limits {
+    concurrency: Option<u32>,
+    queue: Option<Arc<str>>,
+}
+
+impl Limits {
+    fn of(graph: &Graph) -> Limits {
+        let queue = graph.definition.queue.as_ref().map(|queue| queue.name.clone());
+        Limits { concurrency: graph.definition.concurrency, queue }
+    }
+
+    fn is_none(&self) -> bool {
+        self.concurrency.is_none() && self.queue.is_none()
+    }
+}
+
+fn is_suspect(active: &Active) -> bool {
+    u64::from(active.run.interruptions()) >= limits::SUSPECT_DEATHS
+}
+
+fn group_of(active: &Active) -> GroupKey {
+    (active.graph.workflow.clone(), active.run.concurrency_key.clone())
+}
+
+fn turn_of(active: &Active) -> Turn {
+    let head_start_ms = i64::from(active.run.priority) * limits::PRIORITY_MS as i64;
+    (active.run.id.millisecond() - head_start_ms, active.run.id)
 }
 
 impl Slots {
@@ -31,44 +99,106 @@ impl Slots {
         self.capacity = (capacity as usize).min(limits::CAPACITY as usize);
     }
 
+    /// Whether the host offers slots at all.
+    pub fn is_open(&self) -> bool {
+        self.capacity > 0
+    }
+
+    /// Whether nothing of a workflow is executed.
+    pub fn is_paused(&self, workflow_id: &str) -> bool {
+        self.paused.contains(workflow_id)
+    }
+
+    /// A workflow says how many slots a queue has. All that say so must agree; those that only name the queue share it.
+    pub fn set_queue(&mut self, queue: &Queue, workflow_id: &str) -> Result<()> {
+        let Some(limit) = queue.concurrency else { return Ok(()) };
+        let shared = self.shared.entry(queue.name.clone()).or_default();
+        match &shared.limit_of {
+            Some(other) if other != workflow_id && shared.limit != Some(limit) => {
+                let (name, before) = (&queue.name, shared.limit.unwrap_or(0));
+                let message = format!(
+                    "workflow `{workflow_id}` gives the queue `{name}` a concurrency of {limit}, `{other}` one of {before}"
+                );
+                Err(Error::new(Code::DefinitionInvalid, message))
+            }
+            _ => {
+                shared.limit = Some(limit);
+                shared.limit_of = Some(workflow_id.to_owned());
+                Ok(())
+            }
+        }
+    }
+
     /// Whether a run that becomes ready may execute before anything queued does.
-    pub fn is_free(&self) -> bool {
-        self.holders.len() < self.capacity && self.queue.is_empty()
+    pub fn is_free(&self, graph: &Graph, concurrency_key: Option<&Arc<str>>) -> bool {
+        if self.holders.len() >= self.capacity || !self.heads.is_empty() || !self.suspects.is_empty() {
+            return false;
+        }
+        if self.paused.contains(graph.workflow_id()) {
+            return false;
+        }
+        if Limits::of(graph).is_none() && self.queued == 0 {
+            return true;
+        }
+        let key = (graph.workflow.clone(), concurrency_key.cloned());
+        self.groups.get(&key).is_none_or(|group| group.waiting.is_empty()) && self.has_room(&key, &Limits::of(graph))
     }
 
     /// Whether this run may execute when it is woken. A suspect always queues, to be executed alone of its kind.
-    pub fn is_free_for(&self, run: &Run) -> bool {
-        self.is_free() && !is_suspect(run)
+    pub fn is_free_for(&self, active: &Active) -> bool {
+        !is_suspect(active) && self.is_free(&active.graph, active.run.concurrency_key.as_ref())
     }
 
     /// Runs executing, and runs queued.
     pub fn counts(&self) -> (usize, usize) {
-        (self.holders.len(), self.queue.len() + self.suspects.len())
+        (self.holders.len(), self.queued + self.suspects.len())
     }
 
     /// Keeps the books after a run has moved.
-    pub fn moved(&mut self, run: &Run) {
+    pub fn moved(&mut self, active: &Active) {
+        let run = &active.run;
         let holds = run.stage == Stage::Executing;
-        if holds {
-            self.holders.insert(run.id);
-        } else {
-            self.holders.remove(&run.id);
+        match (holds, self.holders.contains_key(&run.id)) {
+            (true, false) => self.take(active),
+            (false, true) => self.give_back(run.id),
+            // It was admitted and took no slot after all, for its circuit is open: the next of its group competes.
+            (false, false) if self.queued > 0 => self.show(&group_of(active)),
+            _ => {}
         }
-        if holds && is_suspect(run) {
+        if holds && is_suspect(active) {
             // Also when it comes from the store, after a failed commit.
             self.executing_suspect.get_or_insert(run.id);
         } else if self.executing_suspect == Some(run.id) {
             self.executing_suspect = None;
         }
+        if run.stage == Stage::Ended && self.queued + self.suspects.len() > 0 {
+            self.leave(active);
+        }
     }
 
     /// Queues a run that is ready.
-    pub fn queue(&mut self, run: &Run) {
-        if is_suspect(run) {
-            self.suspects.insert((run.interruptions, run.id));
-        } else {
-            self.queue.push_back(run.id);
+    pub fn queue(&mut self, active: &Active) {
+        let (key, limits) = (group_of(active), Limits::of(&active.graph));
+        if is_suspect(active) {
+            self.suspects.insert((active.run.interruptions(), active.run.id), (key, limits));
+            return;
         }
+        if self.group(&key, &limits).waiting.insert(turn_of(active)) {
+            self.queued += 1;
+        }
+        self.show(&key);
+    }
+
+    /// A run that has ended, or waits, no longer queues.
+    pub fn leave(&mut self, active: &Active) {
+        let (key, turn) = (group_of(active), turn_of(active));
+        if let Some(group) = self.groups.get_mut(&key)
+            && group.waiting.remove(&turn)
+        {
+            self.queued -= 1;
+            self.show(&key);
+        }
+        self.suspects.retain(|(_, run), _| *run != active.run.id);
     }
 
     /// The next queued run, if a slot is free. The caller skips one that has moved on since it was queued.
@@ -76,24 +206,133 @@ impl Slots {
         if self.holders.len() >= self.capacity {
             return None;
         }
-        if self.executing_suspect.is_none()
-            && let Some((_, suspect)) = self.suspects.pop_first()
-        {
-            self.executing_suspect = Some(suspect);
-            return Some(suspect);
+        if self.executing_suspect.is_none() {
+            let may = |(_, (key, limits)): &(&(u32, RunId), &(GroupKey, Limits))| {
+                !self.paused.contains(&*key.0) && self.has_room(key, limits)
+            };
+            if let Some((&suspect, _)) = self.suspects.iter().find(may) {
+                self.suspects.remove(&suspect);
+                self.executing_suspect = Some(suspect.1);
+                return Some(suspect.1);
+            }
         }
-        self.queue.pop_front()
+        let (turn, key) = self.heads.pop_first()?;
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.shown = None;
+            if group.waiting.remove(&turn) {
+                self.queued -= 1;
+            }
+        }
+        // The next of the group shows when this one has taken its slot.
+        Some(turn.1)
     }
 
-    /// A suspect that `next` gave was no longer queued.
+    /// A run that `next` gave was no longer queued.
     pub fn skipped(&mut self, run: RunId) {
         if self.executing_suspect == Some(run) {
             self.executing_suspect = None;
         }
+        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
+        keys.iter().for_each(|key| self.show(key));
     }
 
-    /// Forgets every run, and keeps the capacity.
+    /// Nothing of these workflows is executed.
+    pub fn set_paused(&mut self, workflows: impl IntoIterator<Item = String>) {
+        self.paused = workflows.into_iter().collect();
+        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
+        keys.iter().for_each(|key| self.show(key));
+    }
+
+    /// Forgets every run, and keeps the capacity, what is paused and what was said of queues.
     pub fn clear(&mut self) {
-        *self = Slots { capacity: self.capacity, ..Slots::default() };
+        let paused = std::mem::take(&mut self.paused);
+        let mut shared = std::mem::take(&mut self.shared);
+        for queue in shared.values_mut() {
+            queue.held = 0;
+            queue.groups.clear();
+        }
+        *self = Slots { capacity: self.capacity, paused, shared, ..Slots::default() };
+    }
+
+    fn take(&mut self, active: &Active) {
+        let limits = Limits::of(&active.graph);
+        let key = group_of(active);
+        if limits.is_none() {
+            self.holders.insert(active.run.id, None);
+            if self.queued > 0 {
+                self.show(&key);
+            }
+            return;
+        }
+        self.group(&key, &limits).held += 1;
+        if let Some(name) = limits.queue {
+            self.shared.entry(name).or_default().held += 1;
+        }
+        self.holders.insert(active.run.id, Some(key.clone()));
+        self.show_all(&key);
+    }
+
+    fn give_back(&mut self, run: RunId) {
+        let Some(Some(key)) = self.holders.remove(&run) else { return };
+        let Some(group) = self.groups.get_mut(&key) else { return };
+        group.held -= 1;
+        if let Some(shared) = group.queue.as_ref().and_then(|name| self.shared.get_mut(name)) {
+            shared.held -= 1;
+        }
+        self.show_all(&key);
+    }
+
+    fn group(&mut self, key: &GroupKey, limits: &Limits) -> &mut Group {
+        if let Some(name) = &limits.queue {
+            self.shared.entry(name.clone()).or_default().groups.insert(key.clone());
+        }
+        let group = self.groups.entry(key.clone()).or_default();
+        group.limit = limits.concurrency;
+        group.queue.clone_from(&limits.queue);
+        group
+    }
+
+    fn has_room(&self, key: &GroupKey, limits: &Limits) -> bool {
+        if planted!(LimitExceeded) {
+            return true;
+        }
+        let held = self.groups.get(key).map_or(0, |group| group.held);
+        let shared = |name: &Arc<str>| {
+            let shared = self.shared.get(name);
+            shared.is_none_or(|shared| shared.limit.is_none_or(|limit| shared.held < limit))
+        };
+        limits.concurrency.is_none_or(|limit| held < limit) && limits.queue.as_ref().is_none_or(shared)
+    }
+
+    /// The groups that compete with this one for a shared queue, and itself.
+    fn show_all(&mut self, key: &GroupKey) {
+        let name = self.groups.get(key).and_then(|group| group.queue.clone());
+        let others = name.and_then(|name| self.shared.get(&name)).map(|shared| shared.groups.clone());
+        others.iter().flatten().for_each(|other| self.show(other));
+        self.show(key);
+    }
+
+    /// The head of a group competes if the group has room.
+    fn show(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get(key) else { return };
+        let limits = Limits { concurrency: group.limit, queue: group.queue.clone() };
+        let competes = !self.paused.contains(&*key.0) && self.has_room(key, &limits);
+        let Some(group) = self.groups.get_mut(key) else { return };
+        let head = group.waiting.first().copied().filter(|_| competes);
+        if group.shown != head {
+            if let Some(before) = std::mem::replace(&mut group.shown, head) {
+                self.heads.remove(&before);
+            }
+            if let Some(head) = head {
+                self.heads.insert(head, key.clone());
+            }
+        }
+        if group.waiting.is_empty() && group.held == 0 {
+            let queue = group.queue.clone();
+            self.groups.remove(key);
+            if let Some(shared) = queue.and_then(|name| self.shared.get_mut(&name)) {
+                shared.groups.remove(key);
+            }
+        }
     }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Code, Error, Result};
+use crate::machine::Secret;
 use crate::protocol::ABI_VERSION;
-use crate::store::{Durability, MemoryStore, SqliteStore, Store};
+use crate::store::{Durability, MemoryStore, SqliteStore, Store, random_secret, secret_beside};
 
 /// The configuration of one engine.
 #[derive(Debug, Deserialize)]
@@ -41,6 +42,15 @@ impl Config {
             return Ok(Box::new(MemoryStore::new()));
         }
         Ok(Box::new(SqliteStore::open(Path::new(&self.database), self.durability)?))
+    }
+
+    /// What tokens are made of. Read after the store is open, so that only the owner of the database makes one.
+    pub fn secret(&self) -> Result<Secret> {
+        let bytes = match self.database.as_str() {
+            ":memory:" => random_secret()?,
+            path => secret_beside(Path::new(path))?,
+        };
+        Ok(Secret::new(bytes))
     }
 
     /// What the engine says of itself.

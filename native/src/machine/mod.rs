@@ -1,35 +1,53 @@
 //! The rules of a run's life, as a pure function: (definition, run, event, now) → writes and effects.
 //!
-//! No clock, no randomness, no storage: time and a free slot are arguments, a retry's jitter is a hash.
+//! No clock, no randomness, no storage: time, a free slot and the secret of tokens are arguments, a retry's jitter is
+//! a hash.
 //!
 //! ```text
-//!            start ┐                        ┌── Ended: next step, retry at once ──┐
-//!                  ▼     Admitted           ▼                                     │
-//!               Queued ────────────────► Executing ───────────────────────────────┘
-//!                  ▲  ▲                   │  │  └─ Ended, Cancelled, DeadlinePassed ─► Ended (or its hook executes)
-//!        Woken     │  └─ Interrupted, ────┘  │
-//!                  │     Released            │ retry later, delay
-//!               Waiting ◄────────────────────┘
+//!        start, Admitted ──► arrive at a node (flow) ──► attempt (attempt) ──┐ Ended: record, decide
+//!                              ▲    │                       ▲   retry, delay │
+//!                              │    ├─► wait (wait) ── Ticked, EventArrived, Approved, ChildEnded
+//!                              │    └─► block: its branches and iterations are paths of their own
+//!                              └──────────── the next node, or the end of the path (flow) ──► the end of the run (run)
 //! ```
 //!
-//! A run that is `Executing` holds a slot of the host until it waits or ends; so what is stored as `running` is
-//! exactly what a process death interrupts, and dispatching a step costs no write.
+//! A run is one or more **paths** of control. Its stage follows from what they do:
+//!
+//! | stage | status | when |
+//! | --- | --- | --- |
+//! | `Queued` | pending | an attempt is ready, and the run has no slot |
+//! | `Executing` | running | it has a slot; the host executes at least one attempt |
+//! | `Waiting` | waiting | every path waits: for a time, an event, a person, a child |
+//! | `Ended` | final | nothing is left to do |
+//!
+//! Every change of a run is caused by something that is stored with it: the end of an attempt, of a wait or of a
+//! child is a row. So a stored run is continued by applying its rows again (`restore`), and what is stored as `running`
+//! is exactly what a process death interrupts.
 
+mod attempt;
+mod circuit;
+mod flow;
+mod path;
 mod restore;
 mod retry;
 mod run;
-mod step;
+mod token;
+mod wait;
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
-pub use restore::{DefinitionChanged, restore};
-pub use run::{park, start};
-pub use step::{begin_attempt, execute_effect};
+pub use circuit::{Circuit, Circuits};
+use path::Paths;
+pub use path::{Attempt, Path, PathId, Wait};
+pub use restore::{DefinitionChanged, restore, retried_steps, take_up};
+pub use run::{Beginning, begin_attempts, execute_effects, park, settle, start};
+pub use token::{Secret, hash as token_hash};
+pub use wait::{filters, look_again};
 
 use crate::error::{Code, Error, Result};
 use crate::graph::Graph;
 use crate::ids::RunId;
-use crate::model::{Handler, RunStatus, Write};
+use crate::model::{Handler, RunStatus, StoredEvent, Write};
 use crate::protocol::Effect;
 
 /// What a run is doing now.
@@ -37,13 +55,19 @@ use crate::protocol::Effect;
 pub enum Stage {
     /// Ready for a slot.
     Queued,
-    /// Holding a slot; the host executes a handler.
+    /// Holding a slot; the host executes handlers.
     Executing,
-    /// On a timer.
+    /// Nothing to execute before something happens.
     Waiting,
     /// Nothing is left to do.
     Ended,
 }
+
+/// Outputs of steps that are not to be executed, by name.
+pub type Mocks = std::collections::BTreeMap<String, Arc<str>>;
+
+/// Positions in a history by name, scope and handler.
+type CompletedAt = std::collections::BTreeMap<(String, String, Handler), u32>;
 
 /// A run as the engine keeps it while it is active: where it stands, and none of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,48 +80,75 @@ pub struct Run {
     pub stage: Stage,
     /// Whether its hook waits for a slot, as stored.
     pub hook_queued: bool,
-    /// The position of the step it is at.
-    pub node: u32,
-    /// The function that executes, or will.
-    pub handler: Handler,
-    /// The position in its history that the current attempt will have: the fence of its result.
+    /// The run that waits for it.
+    pub parent: Option<RunId>,
+    /// How many runs it is inside of.
+    pub depth: u32,
+    /// Which queued run goes first.
+    pub priority: i32,
+    /// Runs of one key share the workflow's concurrency.
+    pub concurrency_key: Option<Arc<str>>,
+    /// Under which key of its workflow's rate limit it has still to reserve its time.
+    pub rate_key: Option<Arc<str>>,
+    /// The position in its history that the next row will have.
     pub sequence: u32,
-    /// Failed attempts of the step it is at.
-    pub failures: u32,
-    /// Process deaths during the handler it is at.
-    pub interruptions: u32,
-    /// The attempt whose output is `ctx.last`.
-    pub last: Option<u32>,
-    /// When the current attempt was handed out.
-    pub attempt_started_at_ms: i64,
-    /// When the current attempt has taken too long. It dies with the process, as the attempt does.
-    pub attempt_deadline_ms: Option<i64>,
+    /// Its earliest timer, as stored.
+    pub timer_due_at_ms: Option<i64>,
+    mocks: Option<Box<Mocks>>,
+    /// When the whole run has taken too long.
+    deadline_ms: Option<i64>,
+    /// Told by the fences of its attempts from those before it was last taken up again.
+    epoch: u32,
+    paths: Paths,
+    /// While its history is applied again: where in it what was completed stands.
+    completed_at: Option<Box<CompletedAt>>,
+    /// Paths that have come to a node and not yet begun it.
+    arrivals: std::collections::VecDeque<PathId>,
 }
 
 impl Run {
-    fn new(id: RunId, status: RunStatus) -> Run {
-        Run {
-            id,
-            status,
-            stage: Stage::Queued,
-            hook_queued: false,
-            node: 0,
-            handler: Handler::Body,
-            sequence: 1,
-            failures: 0,
-            interruptions: 0,
-            last: None,
-            attempt_started_at_ms: 0,
-            attempt_deadline_ms: None,
+    /// Attempts of steps and hooks that the host has been given.
+    pub fn executing(&self) -> impl Iterator<Item = &Attempt> {
+        self.paths.iter().filter_map(|(_, path)| path.attempt.as_ref()).filter(|attempt| attempt.handed_out)
+    }
+
+    /// Whether this attempt is with the host.
+    pub fn is_executing(&self, fence: u64) -> bool {
+        self.executing().any(|attempt| attempt.fence == fence)
+    }
+
+    /// The step that an attempt which is with the host is of.
+    pub fn step_of(&self, fence: u64, graph: &Graph) -> Option<Arc<str>> {
+        let is_it =
+            |path: &Path| path.attempt.as_ref().is_some_and(|attempt| attempt.fence == fence && attempt.handed_out);
+        self.paths.iter().find(|(_, path)| is_it(path)).map(|(_, path)| graph.node(path.node).name.clone())
+    }
+
+    /// When its delay is over, if it waits for that.
+    pub fn begins_at_ms(&self) -> Option<i64> {
+        match self.paths.get(Paths::ROOT)?.wait {
+            Wait::Start { until_ms } => Some(until_ms),
+            _ => None,
         }
     }
 
-    /// The number of the current attempt of the current handler, from 1.
-    pub fn attempt(&self) -> u32 {
-        match self.handler {
-            Handler::Body => self.failures + self.interruptions + 1,
-            _ => self.interruptions + 1,
-        }
+    /// Whether a node waits for a child that is not started yet. A run that was read again may have asked twice.
+    pub fn wants_child(&self, name: &str, scope: &str, graph: &Graph) -> bool {
+        let at = graph.find(name).and_then(|node| self.paths.at(node, scope));
+        at.is_some_and(|at| matches!(self.paths[at].wait, Wait::Child { run: None, .. }))
+    }
+
+    /// Child runs it waits for.
+    pub fn children(&self) -> impl Iterator<Item = RunId> {
+        self.paths.iter().filter_map(|(_, path)| match path.wait {
+            Wait::Child { run, .. } => run,
+            _ => None,
+        })
+    }
+
+    /// The most process deaths that one of its attempts has seen.
+    pub fn interruptions(&self) -> u32 {
+        self.paths.iter().map(|(_, path)| path.interruptions).max().unwrap_or(0)
     }
 }
 
@@ -109,16 +160,65 @@ pub enum Event<'a> {
     /// The host reports the end of an attempt.
     Ended {
         /// The attempt.
-        sequence: u32,
+        fence: u64,
         /// How it ended.
         outcome: Outcome<'a>,
     },
-    /// The current attempt has taken too long.
-    AttemptTimedOut,
-    /// Its wake timer is due.
-    Woken,
-    /// Its deadline timer is due.
-    DeadlinePassed,
+    /// A cached output was found for an attempt.
+    Recalled {
+        /// The attempt.
+        fence: u64,
+        /// The output, JSON.
+        output: &'a str,
+    },
+    /// An attempt has taken too long.
+    AttemptTimedOut {
+        /// The attempt.
+        fence: u64,
+    },
+    /// Its delay is over, and its workflow's rate limit lets it begin at this time.
+    Reserved {
+        /// When.
+        at_ms: i64,
+    },
+    /// Its timer is due.
+    Ticked,
+    /// An event of a name that a path waits for.
+    EventArrived {
+        /// The node that waits.
+        name: &'a str,
+        /// The iterations it is inside of.
+        scope: &'a str,
+        /// The event.
+        event: &'a StoredEvent,
+    },
+    /// Somebody has answered a request for approval.
+    Approved {
+        /// The node that waits.
+        name: &'a str,
+        /// The iterations it is inside of.
+        scope: &'a str,
+        /// Yes or no.
+        approved: bool,
+        /// The output of the node, JSON.
+        output: &'a str,
+    },
+    /// A child run was started, or could not be.
+    ChildStarted {
+        /// The node that waits for it.
+        name: &'a str,
+        /// The iterations it is inside of.
+        scope: &'a str,
+        /// Its id, or why there is none, JSON.
+        child: std::result::Result<RunId, &'a str>,
+    },
+    /// A child run has ended.
+    ChildEnded {
+        /// Its id.
+        child: RunId,
+        /// Its output, or why it has none, JSON.
+        result: std::result::Result<Option<&'a str>, &'a str>,
+    },
     /// Someone cancels it.
     Cancelled {
         /// Why, for people.
@@ -128,6 +228,8 @@ pub enum Event<'a> {
     Interrupted,
     /// The host stops before it could finish.
     Released,
+    /// It goes on from what it has completed.
+    TakenUp,
 }
 
 /// How a handler ended.
@@ -144,18 +246,52 @@ pub enum Outcome<'a> {
         error: &'a str,
         /// Whether another attempt may help.
         retryable: bool,
+        /// Whether a circuit does not count it.
+        expected: bool,
+    },
+    /// It asked that the run end as cancelled.
+    Cancel {
+        /// Why, for people.
+        reason: &'a str,
     },
 }
 
-/// What the machine may know of the world.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+/// Whether there is a slot for what becomes ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// For any run.
+    Free,
+    /// For a run that holds one.
+    Taken,
+    /// For none: its workflow is paused. What executes may finish.
+    Withheld,
+}
+
+/// One transition: what the machine may know of the world, and what it asks for.
+#[derive(Debug)]
+pub struct Turn<'a> {
     /// The run's definition.
     pub graph: &'a Graph,
     /// The time.
     pub now_ms: i64,
     /// Whether a run that becomes ready may execute at once.
-    pub slot_free: bool,
+    pub slot: Slot,
+    /// What tokens are made of.
+    pub secret: &'a Secret,
+    /// The circuits of all workflows.
+    pub circuits: Circuits,
+    /// What the transition asks for.
+    pub out: Transition<'a>,
+}
+
+impl<'a> Turn<'a> {
+    fn write(&mut self, write: Write<'a>) {
+        self.out.writes.push(write);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.out.effects.push(effect);
+    }
 }
 
 /// What a transition asks for.
@@ -165,59 +301,109 @@ pub struct Transition<'a> {
     pub writes: Vec<Write<'a>>,
     /// What the host must do after the commit, in order.
     pub effects: Vec<Effect>,
-    /// When the failed attempt is tried again.
+    /// What it needs of the engine, of other runs and of stored events.
+    pub needs: Vec<Need>,
+    /// Attempts handed out that may take too long: when, and which.
+    pub deadlines: Vec<(i64, u64)>,
+    /// Such attempts that have ended.
+    pub deadlines_over: Vec<(i64, u64)>,
+    /// What became of the attempt that has ended.
+    pub ended: Ended,
+}
+
+/// What became of an attempt whose end was reported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// It has completed: what else it did counts. Not if what its function decided makes no sense.
+    pub completed: bool,
+    /// It has failed, and this is when it is tried again.
     pub retry_at_ms: Option<i64>,
 }
 
+/// What a run needs that is not its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A child run.
+    Child {
+        /// The node that waits for it.
+        name: Arc<str>,
+        /// The iterations it is inside of.
+        scope: Arc<str>,
+        /// Its workflow.
+        workflow: Arc<str>,
+        /// The row whose output is its payload.
+        payload_of: Option<u32>,
+    },
+    /// The end of a child run whose outcome no longer matters.
+    CancelChild(RunId),
+    /// The next stored event that a wait has not seen.
+    NextEvent {
+        /// The node that waits.
+        name: Arc<str>,
+        /// The iterations it is inside of.
+        scope: Arc<str>,
+        /// The event's name.
+        event: Arc<str>,
+    },
+    /// That the run which waits for this one be told of its end.
+    TellParent(RunId),
+}
+
 /// Applies one event to a run. An event that comes too late changes nothing and is refused.
-pub fn apply<'a>(run: &mut Run, event: Event<'a>, context: Context<'a>, out: &mut Transition<'a>) -> Result<()> {
+pub fn apply<'a>(run: &mut Run, event: Event<'a>, turn: &mut Turn<'a>) -> Result<()> {
     match event {
         Event::Admitted => {
             expect(run, Stage::Queued)?;
-            step::execute(run, context, out);
-            Ok(())
+            run.stage = Stage::Executing;
         }
-        Event::Ended { sequence, outcome } => {
-            let current = run.stage == Stage::Executing && run.sequence == sequence;
-            let accepted = current || (planted!(LateResultAccepted) && run.stage != Stage::Ended);
-            if !accepted {
-                return Err(attempt_ended(run, sequence));
-            }
-            step::ended(run, outcome, context, out);
-            Ok(())
+        Event::Ended { fence, outcome } => {
+            let path = find_attempt(run, fence)?;
+            attempt::ended(run, path, outcome, turn);
         }
-        Event::AttemptTimedOut => {
-            expect(run, Stage::Executing)?;
-            step::timed_out(run, context, out);
-            Ok(())
+        Event::Recalled { fence, output } => {
+            let path = find_attempt(run, fence)?;
+            attempt::recalled(run, path, output, turn);
         }
-        Event::Woken => {
-            expect(run, Stage::Waiting)?;
-            out.writes.push(Write::ClearTimer(run.id, crate::model::TimerKind::Wake));
-            run::ready(run, context, out);
-            Ok(())
+        Event::AttemptTimedOut { fence } => {
+            let path = find_attempt(run, fence)?;
+            attempt::timed_out(run, path, turn);
         }
-        Event::DeadlinePassed => {
-            refuse_final(run)?;
-            run::deadline_passed(run, context, out);
-            Ok(())
+        Event::Reserved { at_ms } => run::reserved(run, at_ms, turn),
+        Event::Ticked => run::ticked(run, turn),
+        Event::EventArrived { name, scope, event } => wait::event_arrived(run, name, scope, event, turn),
+        Event::Approved { name, scope, approved, output } => {
+            wait::approved(run, name, scope, approved, output, turn)?;
         }
+        Event::ChildStarted { name, scope, child } => wait::child_started(run, name, scope, child, turn),
+        Event::ChildEnded { child, result } => wait::child_ended(run, child, result, turn),
         Event::Cancelled { reason } => {
             refuse_final(run)?;
-            run::cancelled(run, reason, context, out);
-            Ok(())
+            run::cancelled(run, reason.unwrap_or("the run was cancelled"), turn);
         }
         Event::Interrupted => {
             expect(run, Stage::Executing)?;
-            step::interrupted(run, context, out);
-            Ok(())
+            run::interrupted(run, turn);
         }
         Event::Released => {
             expect(run, Stage::Executing)?;
-            run::queue(run, out);
-            Ok(())
+            run::released(run, turn);
         }
+        Event::TakenUp => wait::reopen(run, turn),
     }
+    run::settle(run, turn);
+    Ok(())
+}
+
+fn find_attempt(run: &Run, fence: u64) -> Result<PathId> {
+    let found = run
+        .paths
+        .iter()
+        .find(|(_, path)| path.attempt.as_ref().is_some_and(|attempt| attempt.fence == fence && attempt.handed_out));
+    if planted!(LateResultAccepted) && found.is_none() && run.stage == Stage::Executing {
+        let any = run.paths.iter().find(|(_, path)| path.attempt.as_ref().is_some_and(|attempt| attempt.handed_out));
+        return any.map(|(id, _)| id).ok_or_else(|| attempt_ended(run.id));
+    }
+    found.map(|(id, _)| id).ok_or_else(|| attempt_ended(run.id))
 }
 
 fn expect(run: &Run, stage: Stage) -> Result<()> {
@@ -235,11 +421,16 @@ fn refuse_final(run: &Run) -> Result<()> {
 }
 
 /// The refusal of a result that comes after its attempt has ended.
-pub fn attempt_ended(run: &Run, sequence: u32) -> Error {
-    Error::new(Code::AttemptEnded, format!("attempt {sequence} of run {} has already ended", run.id))
+pub fn attempt_ended(run: RunId) -> Error {
+    Error::new(Code::AttemptEnded, format!("the attempt of run {run} has already ended"))
 }
 
 /// An error the machine itself gives, in the shape the host gives a thrown one.
-fn error_json(code: &str, message: &str) -> Cow<'static, str> {
+pub fn error_json(code: &str, message: &str) -> Arc<str> {
     serde_json::json!({ "name": "WorkflowError", "code": code, "message": message }).to_string().into()
+}
+
+/// A time after `now_ms`. Durations are bounded (limits.rs), so this cannot overflow for any sane clock.
+fn later(now_ms: i64, duration_ms: u64) -> i64 {
+    now_ms.saturating_add(i64::try_from(duration_ms).unwrap_or(i64::MAX))
 }

@@ -1,6 +1,6 @@
 //! How long to wait before the next attempt.
 
-use crate::graph::{RetryPolicy, Strategy};
+use crate::definition::{RetryPolicy, Strategy};
 use crate::ids::RunId;
 
 /// Milliseconds from the end of the `failures`-th failed attempt to the next one.

@@ -1,83 +1,14 @@
 //! A model of the host: it sends requests until they are answered, executes handlers, and reports how they ended.
 //! It dies with its engine; the next generation knows nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::messages::{Answer, Answered, CommandResult, Effect, Execute};
-use super::random::Random;
-use super::workload::{Intent, Mark};
-use crate::graph::Definition;
-use crate::ids::RunId;
+use super::handlers::{Plan, Returns};
+use super::messages::{Answer, Answered, Effect, Execute};
+use super::wish::{Attempt, Ending, Outcome, Wish};
+use super::workload::{Mark, increment};
 use crate::limits;
-
-/// A run and the sequence of one of its attempts.
-pub type Attempt = (RunId, u32);
-
-/// What the host asks for in one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    /// Nothing but the time.
-    Tick,
-    /// To make a workflow known.
-    Define { workflow: usize },
-    /// To be given work.
-    Offer { capacity: u32 },
-    /// A run.
-    Start { workflow: usize, intent: Intent },
-    /// To record the end of an attempt.
-    Resolve { attempt: Attempt, mark: Mark, fails: bool },
-    /// The end of a run.
-    Cancel { run: RunId },
-    /// To compare notes.
-    Heartbeat { executing: Vec<Attempt> },
-    /// To stop.
-    Release,
-}
-
-impl Wish {
-    /// The request, as text.
-    pub fn request(&self, seq: u64, now_ms: i64, workflows: &[Definition]) -> Vec<u8> {
-        use serde_json::json;
-        let command = match self {
-            Wish::Tick => None,
-            Wish::Offer { capacity } => {
-                return json!({ "seq": seq, "now_ms": now_ms, "capacity": capacity }).to_string().into_bytes();
-            }
-            Wish::Define { workflow } => Some(json!({ "define": workflows[*workflow] })),
-            Wish::Start { workflow, intent } => {
-                let mut start = json!({ "workflow": workflows[*workflow].id, "payload": intent });
-                if let (Some(key), Some(fingerprint)) = (&intent.key, &intent.fingerprint) {
-                    start["idempotency"] = json!({ "key": key, "fingerprint": fingerprint });
-                }
-                Some(json!({ "start": start }))
-            }
-            Wish::Resolve { attempt: (run, sequence), mark, fails: false } => {
-                Some(json!({ "resolve": { "run": run, "sequence": sequence, "output": mark } }))
-            }
-            Wish::Resolve { attempt: (run, sequence), mark, fails: true } => Some(json!({
-                "resolve": { "run": run, "sequence": sequence, "error": mark, "retryable": mark.retryable }
-            })),
-            Wish::Cancel { run } => Some(json!({ "cancel": { "run": run } })),
-            Wish::Heartbeat { executing } => Some(json!({ "heartbeat": { "executing": executing } })),
-            Wish::Release => Some(json!({ "release": {} })),
-        };
-        let commands: Vec<_> = command.into_iter().collect();
-        json!({ "seq": seq, "now_ms": now_ms, "commands": commands }).to_string().into_bytes()
-    }
-}
-
-/// How a handler will end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
-    /// It returns.
-    Completes,
-    /// It throws.
-    Fails { retryable: bool },
-    /// It never returns; the engine must time it out.
-    Hangs,
-    /// It takes the process down.
-    Kills,
-}
+use crate::model::Handler;
 
 /// A handler that executes.
 #[derive(Debug, Clone)]
@@ -90,6 +21,10 @@ pub struct Execution {
     pub ends_at_ms: u64,
     /// Its end was sent, and is not acknowledged.
     pub reported: bool,
+    /// Under which key its output is kept for others, and for how long; it asks for one first.
+    pub cache: Option<(String, Option<u64>)>,
+    /// It waits for the answer to that question.
+    pub asks: bool,
 }
 
 /// A request on its way.
@@ -106,7 +41,8 @@ pub struct Message {
 /// One generation of the host.
 #[derive(Debug, Default)]
 pub struct Host {
-    last_seq: u64,
+    /// The number of the last request.
+    pub last_seq: u64,
     /// Requests that are not answered, by number.
     pub unanswered: BTreeMap<u64, Wish>,
     /// Requests on their way to the engine.
@@ -121,6 +57,10 @@ pub struct Host {
     pub wake_at_ms: Option<i64>,
     /// A request failed, so effects may be lost.
     pub suspicious: bool,
+    /// Workflows the engine does not know yet. Slots are offered when there are none.
+    pub undefined: BTreeSet<usize>,
+    /// The slots it will offer.
+    pub capacity: u32,
 }
 
 impl Host {
@@ -153,83 +93,92 @@ impl Host {
     }
 
     /// Takes an answer, and gives the handlers to execute now. An answer to no open request is an echo: ignored.
-    pub fn receive(&mut self, answer: &Answer) -> Vec<Execute> {
+    pub fn receive(&mut self, answer: &Answer, now_ms: i64) -> Vec<Execute> {
         if !answer.requests.iter().any(|request| self.unanswered.contains_key(&request.seq)) {
             return Vec::new();
         }
         for answered in &answer.requests {
-            self.acknowledge(answered);
+            self.acknowledge(answered, now_ms);
         }
         self.wake_at_ms = answer.wake_at_ms;
         let mut new: Vec<Execute> = answer.effects.iter().filter_map(|effect| self.obey(effect)).collect();
         // A heartbeat may give what the same transaction has just handed out.
-        new.sort_by_key(|execute| (execute.run, execute.sequence));
+        new.sort_by_key(|execute| (execute.run, execute.fence));
         new.dedup();
         new
     }
 
-    fn acknowledge(&mut self, answered: &Answered) {
+    fn acknowledge(&mut self, answered: &Answered, now_ms: i64) {
         if answered.error.as_ref().is_some_and(|error| error.class == "unavailable") {
             self.suspicious = true;
             return;
         }
-        if let Some(Wish::Resolve { attempt, .. }) = self.unanswered.remove(&answered.seq) {
-            self.executing.remove(&attempt);
+        match self.unanswered.remove(&answered.seq) {
+            Some(Wish::Resolve(ending)) => drop(self.executing.remove(&ending.attempt)),
+            Some(Wish::Recall { attempt, .. }) => {
+                let missed = answered.result().is_some_and(|result| result.hit == Some(false));
+                match self.executing.get_mut(&attempt).filter(|_| missed) {
+                    Some(execution) => execution.asks = false,
+                    None => drop(self.executing.remove(&attempt)),
+                }
+            }
+            Some(Wish::Define { workflow }) => {
+                if self.undefined.remove(&workflow) && self.undefined.is_empty() {
+                    self.send(Wish::Offer { capacity: self.capacity }, now_ms);
+                }
+            }
+            _ => {}
         }
     }
 
     fn obey(&mut self, effect: &Effect) -> Option<Execute> {
         match effect {
-            Effect::Execute(execute) if !self.executing.contains_key(&(execute.run, execute.sequence)) => {
+            Effect::Execute(execute) if !self.executing.contains_key(&(execute.run, execute.fence)) => {
                 Some(execute.clone())
             }
-            Effect::Abort { run, sequence } => {
-                self.aborted.extend(self.executing.remove(&(*run, *sequence)).filter(|execution| !execution.reported));
+            Effect::Abort { run, fence, .. } => {
+                let aborted = self.executing.remove(&(*run, *fence));
+                self.aborted.extend(aborted.filter(|execution| !execution.reported && !execution.asks));
                 None
             }
-            Effect::Execute(_) | Effect::Finished { .. } | Effect::Waiting { .. } => None,
+            _ => None,
         }
     }
 
     /// Begins to execute a handler that will end as the world has decided.
-    pub fn begin(&mut self, execution: Execution) {
-        self.executing.insert((execution.execute.run, execution.execute.sequence), execution);
+    pub fn begin(&mut self, mut execution: Execution, now_ms: i64) {
+        let attempt = (execution.execute.run, execution.execute.fence);
+        if let Some((key, _)) = &execution.cache {
+            execution.asks = true;
+            self.send(Wish::Recall { attempt, key: key.clone() }, now_ms);
+        }
+        self.executing.insert(attempt, execution);
     }
 
     /// Reports the end of a handler, in time or late.
     pub fn report(&mut self, execution: &Execution, now_ms: i64) -> u64 {
-        let Execute { run, sequence, step, handler, .. } = execution.execute.clone();
-        let retryable = execution.plan == Plan::Fails { retryable: true };
-        let mark = Mark { run, sequence, step, handler, retryable };
-        if let Some(current) = self.executing.get_mut(&(run, sequence)) {
+        let Execute { run, fence, step, scope, handler, attempt, .. } = execution.execute.clone();
+        if let Some(current) = self.executing.get_mut(&(run, fence)) {
             current.reported = true;
         }
-        let fails = matches!(execution.plan, Plan::Fails { .. });
-        self.send(Wish::Resolve { attempt: (run, sequence), mark, fails }, now_ms)
+        let mark = |retryable| {
+            let mark = Mark { run, step: step.clone(), scope: scope.clone(), handler, attempt, fence, retryable };
+            // In the order in which the request will have it.
+            serde_json::to_value(mark).expect("a mark is plain data").to_string()
+        };
+        let outcome = match &execution.plan {
+            Plan::Completes(Returns::Nothing) => Outcome::Returned(None),
+            Plan::Completes(Returns::Json(json)) => Outcome::Returned(Some(json.clone())),
+            Plan::Fails { retryable, expected } => {
+                Outcome::Threw { error: mark(*retryable), retryable: *retryable, expected: *expected }
+            }
+            Plan::Cancels => Outcome::Cancelled,
+            Plan::Completes(Returns::Mark) | Plan::Hangs | Plan::Kills => Outcome::Returned(Some(mark(false))),
+        };
+        let name = step.as_deref().unwrap_or(handler.as_str());
+        let adds = if handler == Handler::Filter { 0 } else { increment(run, name, &scope, handler) };
+        let cache = execution.cache.clone();
+        let ending = Ending { attempt: (run, fence), step, scope, handler, number: attempt, outcome, adds, cache };
+        self.send(Wish::Resolve(Box::new(ending)), now_ms)
     }
-}
-
-/// Whether a command was refused, and with which code.
-pub fn refusal<'a>(answered: &'a Answered, result: Option<&'a CommandResult>) -> Option<&'a str> {
-    let refused = answered.error.as_ref().or(result.and_then(|result| result.refused.as_ref()));
-    refused.map(|error| error.code.as_str())
-}
-
-/// How a handler will end, and after how long.
-pub fn plan(random: &mut Random, kills: bool, timeout_ms: Option<u64>) -> (Plan, u64) {
-    if kills {
-        return (Plan::Kills, 0);
-    }
-    if let Some(timeout_ms) = timeout_ms
-        && random.chance(200)
-    {
-        return if random.chance(500) { (Plan::Hangs, 0) } else { (Plan::Completes, timeout_ms * 2) };
-    }
-    let takes_ms = if random.chance(800) { random.below(200) } else { random.below(20_000) };
-    let plan = match random.below(100) {
-        0..70 => Plan::Completes,
-        70..92 => Plan::Fails { retryable: true },
-        _ => Plan::Fails { retryable: false },
-    };
-    (plan, takes_ms)
 }

@@ -1,224 +1,355 @@
-//! What a run's history must look like: an independent reading of the rules, which goes through the rows once and
-//! finds where the run must stand.
+//! What a run's history must look like: an independent reading of the rules. It goes through the rows in order, moves
+//! threads through the tree of the definition as they say, and finds where the run must stand.
 
-use super::workload::Mark;
-use crate::graph::{Definition, Node, NodeKind, RetryPolicy, Strategy};
+mod blocks;
+pub mod marks;
+mod position;
+mod rows;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use marks::{check_own, error_code, expect};
+pub use position::{Awaited, Ready};
+use tree::{At, Block, Call, Scene, Thread};
+
+use super::workload::increment;
+use crate::definition::Definition;
+use crate::ids::RunId;
 use crate::limits;
 use crate::model::{Handler, RunRow, RunStatus, StepRow, StepStatus};
 
-/// Where a history says that its run stands.
+/// A definition, as the oracle goes through it.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it says.
+    pub definition: Definition,
+    nodes: Block,
+}
+
+impl Plan {
+    /// The plan of a definition.
+    pub fn new(definition: &Definition) -> Plan {
+        Plan { definition: definition.clone(), nodes: tree::block(&definition.nodes) }
+    }
+}
+
+/// What a row says of the world outside its run, or of the run as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// An attempt completed, and what it added to its workflow's count counts.
+    Added(u64),
+    /// The output is one that another run has recorded.
+    Recalled { output: String },
+    /// A wait ended with an event.
+    Taken { event: String, payload: Option<String>, arrived_at_ms: i64 },
+    /// A filter has said no to an event.
+    Rejected { event: i64 },
+    /// Somebody answered a request for approval.
+    Answered { name: String, scope: String, output: String },
+    /// A child was started with this payload.
+    ChildStarted { child: RunId, payload: Option<String> },
+    /// A child has ended.
+    ChildGave { child: RunId, result: Result<Option<String>, String> },
+    /// An attempt was not made because its circuit was open.
+    CircuitOpen { circuit: String },
+    /// What a thread did was ended because the run ends.
+    Ending { code: String },
+    /// A step has seen as many process deaths as it may.
+    Crashed,
+    /// The run was taken up again.
+    TakenUp,
+}
+
+/// Where the rows so far have led a run.
 #[derive(Debug, Clone)]
-pub struct Position {
-    /// The node the run is at, or the number of nodes.
-    pub node: usize,
-    /// The function that is executed next, unless the run is over.
-    pub handler: Handler,
-    /// Failed attempts of the node's body.
-    pub failures: u32,
-    /// Process deaths during the handler.
-    pub deaths: u32,
-    /// The next attempt must not begin earlier.
-    pub not_before_ms: i64,
-    /// How the history has decided the run, if it has.
-    pub decided: Option<RunStatus>,
-    /// The output of the last completed step.
-    pub output: Option<String>,
+pub struct Walk {
+    plan: Rc<Plan>,
+    mocks: BTreeMap<String, String>,
+    root: Thread,
+    /// Why the run ends although its threads are not at their end: the code of its error.
+    ending: Option<String>,
+    crashed: bool,
+    /// The hook: process deaths, and whether it is over.
+    hook_deaths: u32,
+    hook_is_over: bool,
+    /// When it was last taken up again.
+    pub taken_up: Option<u32>,
+    /// From when on its timeout counts.
+    since_ms: i64,
+    /// Rows gone through.
+    pub rows: usize,
+    /// The time of the last row.
+    pub latest_ms: i64,
+    /// Rows at the beginning that were copied from another run.
+    pub copied: usize,
+    /// It may not have begun yet: nothing says that it has.
+    pub is_asleep: bool,
+    /// It was ended before it began.
+    pub never_began: bool,
 }
 
-/// Goes through a history, or its beginning; an error says what is wrong with it.
-pub fn position(definition: &Definition, run: &RunRow, rows: &[StepRow]) -> Result<Position, String> {
-    let mut position = Position {
-        node: 0,
-        handler: Handler::Body,
-        failures: 0,
-        deaths: 0,
-        not_before_ms: i64::MIN,
-        decided: None,
-        output: None,
-    };
-    position.arrive(definition, run.created_at_ms);
-    for (place, row) in rows.iter().enumerate() {
-        let checked = if row.sequence as usize == place + 1 {
-            position.pass(definition, run, row)
-        } else {
-            Err("sequences have a gap".to_owned())
-        };
-        checked.map_err(|wrong| format!("{wrong}: {row:?}"))?;
-    }
-    Ok(position)
-}
-
-impl Position {
-    /// What the attempt after the history is of: the name of the step and the number of the attempt.
-    pub fn next_attempt<'a>(&self, definition: &'a Definition) -> (Option<&'a str>, u32) {
-        let node = definition.nodes.get(self.node).filter(|_| !self.handler.is_hook());
-        let failures = if self.handler == Handler::Body { self.failures } else { 0 };
-        (node.map(|node| &*node.name), failures + self.deaths + 1)
-    }
-
-    /// The run's stored status agrees with its whole history.
-    pub fn check_status(&self, run: &RunRow) -> Result<(), String> {
-        let agrees = match self.decided {
-            Some(decided) => decided == run.status,
-            None => !matches!(run.status, RunStatus::Completed | RunStatus::Stuck),
-        };
-        if !agrees {
-            return Err(format!("the run is {:?}, its history says {:?}", run.status, self.decided));
-        }
-        let output = self.output.as_ref().filter(|_| run.status == RunStatus::Completed);
-        expect("the run's output", run.output.as_ref(), output)
-    }
-
-    /// A run that failed while nothing was executing has no row that says so.
-    pub fn decide_without_row(&mut self, run: &RunRow) {
-        if self.decided.is_none() && run.status == RunStatus::Failed {
-            self.decide(RunStatus::Failed);
+impl Walk {
+    /// A run before anything has happened to it. `copied`: rows it has taken over from another run, the mark that it
+    /// was taken up included.
+    pub fn new(plan: &Rc<Plan>, row: &RunRow, mocks: BTreeMap<String, String>, copied: usize) -> Walk {
+        let begins_at_ms = Walk::begins_at_ms(row);
+        let root = Walk::begin(plan, &mocks, row.id, begins_at_ms);
+        Walk {
+            plan: plan.clone(),
+            mocks,
+            root,
+            ending: None,
+            crashed: false,
+            hook_deaths: 0,
+            hook_is_over: false,
+            taken_up: None,
+            since_ms: row.created_at_ms,
+            rows: 0,
+            latest_ms: begins_at_ms,
+            copied,
+            is_asleep: begins_at_ms > row.created_at_ms,
+            never_began: false,
         }
     }
 
-    fn arrive(&mut self, definition: &Definition, now_ms: i64) {
-        (self.handler, self.failures, self.deaths) = (Handler::Body, 0, 0);
-        match definition.nodes.get(self.node) {
-            Some(node) => self.not_before_ms = node.delay_ms.map_or(i64::MIN, |delay_ms| now_ms + delay_ms as i64),
-            None => self.decide(RunStatus::Completed),
+    /// When a run begins, as far as is known.
+    pub fn begins_at_ms(row: &RunRow) -> i64 {
+        row.start_at_ms.unwrap_or(row.created_at_ms).max(row.created_at_ms)
+    }
+
+    fn begin(plan: &Plan, mocks: &BTreeMap<String, String>, run: RunId, now_ms: i64) -> Thread {
+        let scene = Scene { run, mocks, now_ms, is_known: false, is_lost: false, facts: Vec::new() };
+        Thread::begin(&plan.nodes, String::new(), None, &scene)
+    }
+
+    /// Goes through the rows it has not seen; an error says what is wrong with one.
+    pub fn pass_all(&mut self, run: &RunRow, rows: &[StepRow]) -> Result<Vec<(usize, Fact)>, String> {
+        let mut facts = Vec::new();
+        let begins_at_ms = Walk::begins_at_ms(run);
+        if self.is_asleep && !self.root.has_rows {
+            // Its time may have been moved by the rate limit.
+            self.root = Walk::begin(&self.plan, &self.mocks, run.id, begins_at_ms);
         }
+        self.is_asleep &= !matches!(run.status, RunStatus::Running | RunStatus::Pending);
+        while let Some(row) = rows.get(self.rows) {
+            let place = self.rows;
+            let new = self.pass(run, rows, row).map_err(|wrong| format!("{wrong}: {row:?}"))?;
+            facts.extend(new.into_iter().map(|fact| (place, fact)));
+            self.rows += 1;
+        }
+        self.is_asleep &= run.status == RunStatus::Waiting;
+        Ok(facts)
     }
 
-    fn decide(&mut self, status: RunStatus) {
-        self.decided = Some(status);
-        self.deaths = 0;
-        self.not_before_ms = i64::MIN;
-        self.handler = if status == RunStatus::Completed { Handler::OnSuccess } else { Handler::OnFailure };
-    }
-
-    fn pass(&mut self, definition: &Definition, run: &RunRow, row: &StepRow) -> Result<(), String> {
+    fn pass(&mut self, run: &RunRow, rows: &[StepRow], row: &StepRow) -> Result<Vec<Fact>, String> {
+        expect("sequence", row.sequence as usize, self.rows + 1)?;
+        if row.handler == Handler::Retry {
+            return self.take_up(run, rows, row);
+        }
+        if self.rows < self.copied {
+            return Ok(Vec::new());
+        }
+        self.latest_ms = row.finished_at_ms;
         if row.handler.is_hook() {
-            self.decide_without_row(run);
+            return self.hook(run, row);
         }
-        let (name, attempt) = self.next_attempt(definition);
-        expect("handler", row.handler, self.handler)?;
-        expect("name", row.name.as_str(), name.unwrap_or(self.handler.as_str()))?;
-        expect("attempt", row.attempt, attempt)?;
-        if row.status == StepStatus::Interrupted {
-            return self.interrupted(row);
+        if self.decided().is_some() && !(self.ending.is_some() || self.is_at_cancel()) {
+            return Err("the run has ended before".to_owned());
         }
-        check_mark(run, row)?;
-        match definition.nodes.get(self.node).filter(|_| self.decided.is_none()) {
-            Some(node) => self.passed_step(definition, node, run, row),
-            None => Ok(()),
+        if std::mem::take(&mut self.is_asleep) && rows::is_abandonment(row) && self.root.is_at(row) {
+            self.root.at = At::Abandoned;
+            self.never_began = true;
+            self.ending = Some(error_code(row.error.as_deref()));
+            return Ok(vec![Fact::Ending { code: error_code(row.error.as_deref()) }]);
+        }
+        let mut scene = Scene {
+            run: run.id,
+            mocks: &self.mocks,
+            now_ms: row.finished_at_ms,
+            is_known: false,
+            is_lost: false,
+            facts: Vec::new(),
+        };
+        if !self.root.pass(row, &mut scene)? {
+            return Err("the flow has not come to this node".to_owned());
+        }
+        let mut facts = std::mem::take(&mut scene.facts);
+        let is_ending = facts.iter().any(|fact| matches!(fact, Fact::Ending { .. }));
+        if self.ending.is_some() && !is_ending {
+            return Err("the run is ending".to_owned());
+        }
+        for fact in &facts {
+            match fact {
+                Fact::Ending { code } => {
+                    let before = self.ending.get_or_insert_with(|| code.clone());
+                    expect("why it ends", code, before)?;
+                    self.check_ending(row, code)?;
+                }
+                Fact::Crashed => {
+                    self.crashed = true;
+                    self.ending = Some("crash_loop".to_owned());
+                }
+                _ => {}
+            }
+        }
+        let is_recalled = facts.iter().any(|fact| matches!(fact, Fact::Recalled { .. }));
+        if row.status == StepStatus::Completed && !is_recalled && self.was_called(row) {
+            facts.push(Fact::Added(increment(run.id, &row.name, &row.scope, row.handler)));
+        }
+        Ok(facts)
+    }
+
+    /// Whether the host has executed the attempt of a row.
+    fn was_called(&self, row: &StepRow) -> bool {
+        use crate::definition::NodeKind::{Action, Step};
+        match row.handler {
+            Handler::Body => {
+                let kind = self.plan.definition.find(&row.name).map(|node| node.kind);
+                matches!(kind, Some(Step | Action)) && !self.mocks.contains_key(&row.name)
+            }
+            Handler::Start | Handler::Retry => false,
+            _ => true,
         }
     }
 
-    fn interrupted(&mut self, row: &StepRow) -> Result<(), String> {
-        self.deaths += 1;
-        self.not_before_ms = i64::MIN;
-        let deaths = u64::from(self.deaths);
-        if deaths > limits::CRASH_LOOP_DEATHS {
-            return Err("one step has seen too many process deaths".to_owned());
+    fn check_ending(&self, row: &StepRow, code: &str) -> Result<(), String> {
+        match (code, row.status) {
+            ("run_timeout", StepStatus::TimedOut) => {
+                let timeout_ms = self.plan.definition.timeout_ms.ok_or("the run has no timeout")?;
+                let is_over = row.finished_at_ms >= self.since_ms + timeout_ms as i64;
+                if is_over { Ok(()) } else { Err("P6 the run timed out early".to_owned()) }
+            }
+            ("crash_loop", StepStatus::Cancelled) if self.crashed => Ok(()),
+            ("cancelled", StepStatus::Cancelled) => Ok(()),
+            _ => Err("no run ends like this".to_owned()),
         }
-        if deaths == limits::CRASH_LOOP_DEATHS && !row.handler.is_hook() {
-            self.decide(RunStatus::Failed);
-        }
-        Ok(())
     }
 
-    fn passed_step(&mut self, definition: &Definition, node: &Node, run: &RunRow, row: &StepRow) -> Result<(), String> {
+    fn hook(&mut self, run: &RunRow, row: &StepRow) -> Result<Vec<Fact>, String> {
+        let handler = self.owed().ok_or("no hook is owed")?;
+        expect("hook", row.handler, handler)?;
+        expect("name", row.name.as_str(), handler.as_str())?;
+        expect("attempt", row.attempt, self.hook_deaths + 1)?;
+        expect("output", row.output.as_ref(), None)?;
+        let mut facts = Vec::new();
         match row.status {
-            StepStatus::Completed => {
-                expect("output recorded", row.output.is_some(), node.kind == NodeKind::Step)?;
-                if node.kind == NodeKind::Step {
-                    self.output.clone_from(&row.output);
-                }
-                self.node += 1;
-                self.arrive(definition, row.finished_at_ms);
+            StepStatus::Interrupted => {
+                self.hook_deaths += 1;
+                self.hook_is_over = u64::from(self.hook_deaths) >= limits::CRASH_LOOP_DEATHS;
             }
-            StepStatus::Cancelled => self.decide(RunStatus::Cancelled),
-            StepStatus::TimedOut if error_code(row.error.as_deref()) == "run_timeout" => {
-                let timeout_ms = definition.timeout_ms.ok_or("the run has no timeout")?;
-                if row.finished_at_ms < run.created_at_ms + timeout_ms as i64 {
-                    return Err("the run timed out early".to_owned());
+            StepStatus::Completed | StepStatus::Failed => {
+                self.hook_is_over = true;
+                if let Some(error) = &row.error {
+                    let none = BTreeMap::new();
+                    let scene = Scene {
+                        run: run.id,
+                        mocks: &none,
+                        now_ms: row.finished_at_ms,
+                        is_known: false,
+                        is_lost: false,
+                        facts: Vec::new(),
+                    };
+                    check_own(error, row, &scene)?;
                 }
-                self.decide(RunStatus::Failed);
+                if row.status == StepStatus::Completed {
+                    facts.push(Fact::Added(increment(run.id, &row.name, "", handler)));
+                }
             }
-            StepStatus::TimedOut | StepStatus::Failed => self.failed(node, row)?,
-            StepStatus::Interrupted => unreachable!("handled by `pass`"),
+            _ => return Err("no hook ends like this".to_owned()),
         }
-        Ok(())
+        Ok(facts)
     }
 
-    fn failed(&mut self, node: &Node, row: &StepRow) -> Result<(), String> {
-        if row.status == StepStatus::TimedOut {
-            let timeout_ms = node.timeout_ms.ok_or("the step has no timeout")?;
-            let started_at_ms = row.started_at_ms.ok_or("an attempt that timed out has started")?;
-            if row.finished_at_ms < started_at_ms + timeout_ms as i64 {
-                return Err("the step timed out early".to_owned());
-            }
+    /// The run goes on from what it has completed, and from nothing else.
+    fn take_up(&mut self, run: &RunRow, rows: &[StepRow], marker: &StepRow) -> Result<Vec<Fact>, String> {
+        let before = &rows[..self.rows];
+        let again = Walk::new(&self.plan, run, std::mem::take(&mut self.mocks), self.copied);
+        let is_asleep = again.is_asleep && again.latest_ms > marker.finished_at_ms;
+        let latest_ms = marker.finished_at_ms;
+        let taken_up = Some(marker.sequence);
+        *self = Walk { rows: self.rows, taken_up, since_ms: latest_ms, latest_ms, is_asleep, ..again };
+        let mut scene =
+            Scene { run: run.id, mocks: &self.mocks, now_ms: 0, is_known: true, is_lost: false, facts: Vec::new() };
+        for row in completed(before) {
+            scene.now_ms = row.finished_at_ms;
+            self.root.pass(row, &mut scene)?;
         }
-        self.not_before_ms = i64::MIN;
-        if self.handler == Handler::Body {
-            self.failures += 1;
-            let retryable = row.status == StepStatus::TimedOut || mark(row.error.as_deref())?.retryable;
-            let attempts = node.retry.as_ref().map_or(1, |policy| policy.attempts);
-            let retried = retryable && self.failures < attempts;
-            expect("retry", row.retry_at_ms.is_some(), retried)?;
-            if let (Some(retry_at_ms), Some(policy)) = (row.retry_at_ms, &node.retry) {
-                let (least, most) = delay_bounds(policy, self.failures);
-                if !(least..=most).contains(&(retry_at_ms - row.finished_at_ms)) {
-                    return Err(format!("the retry is not {least} to {most} ms later"));
-                }
-                self.not_before_ms = retry_at_ms;
-                return Ok(());
-            }
-            if node.on_error {
-                (self.handler, self.deaths) = (Handler::OnError, 0);
-                return Ok(());
-            }
+        scene.now_ms = marker.finished_at_ms;
+        self.root.begin_anew(&scene);
+        Ok(vec![Fact::TakenUp])
+    }
+
+    /// The hook that is owed, if the run has ended.
+    fn owed(&self) -> Option<Handler> {
+        let definition = &self.plan.definition;
+        match self.decided() {
+            _ if self.hook_is_over => None,
+            Some(RunStatus::Completed) if definition.on_success => Some(Handler::OnSuccess),
+            Some(RunStatus::Failed) if definition.on_failure => Some(Handler::OnFailure),
+            _ => None,
         }
-        self.decide(RunStatus::Failed);
-        Ok(())
+    }
+
+    /// How the history has decided the run, if it has.
+    pub fn decided(&self) -> Option<RunStatus> {
+        match (&self.ending, &self.root.at) {
+            (Some(code), _) if code == "cancelled" => Some(RunStatus::Cancelled),
+            (Some(_), _) => Some(RunStatus::Failed),
+            (None, At::Over(Ok(()))) => Some(RunStatus::Completed),
+            (None, At::Over(Err(_))) => Some(RunStatus::Failed),
+            (None, _) if self.is_at_cancel() => Some(RunStatus::Cancelled),
+            _ => None,
+        }
+    }
+
+    /// Process deaths of the function that has seen most.
+    pub fn deaths(&self) -> u32 {
+        let calls = self.ready().into_iter().map(|ready| ready.deaths);
+        calls.max().unwrap_or(0)
+    }
+
+    /// What the run's error must be, as far as the history says: the text, or the code.
+    fn check_error(&self, run: &RunRow) -> Result<(), String> {
+        let code = error_code(run.error.as_deref());
+        match (&self.ending, &self.root.at, run.status) {
+            (Some(ending), ..) => expect("code", &code, ending),
+            (None, At::Over(Err(failure)), RunStatus::Failed) => {
+                expect("error", run.error.as_deref(), Some(failure.error.as_str()))
+            }
+            (None, _, RunStatus::Cancelled) => expect("code", code.as_str(), "cancelled"),
+            _ => expect("error", run.error.as_ref(), None),
+        }
     }
 }
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
-    if found == wanted { Ok(()) } else { Err(format!("{what} is {found:?} instead of {wanted:?}")) }
-}
-
-/// A recorded value carries the attempt it came from (P7).
-fn check_mark(run: &RunRow, row: &StepRow) -> Result<(), String> {
-    let value = match row.status {
-        StepStatus::Completed => row.output.as_deref(),
-        StepStatus::Failed => row.error.as_deref(),
-        StepStatus::TimedOut | StepStatus::Interrupted | StepStatus::Cancelled => None,
+/// Of the rows before a run was taken up again: those of what was completed. A child that did not complete is none.
+pub fn completed(rows: &[StepRow]) -> impl Iterator<Item = &StepRow> {
+    fn is_done(row: &StepRow) -> bool {
+        row.status == StepStatus::Completed && !row.handler.is_hook()
+    }
+    let gave = |child: &StepRow| {
+        let same = |row: &&StepRow| row.name == child.name && row.scope == child.scope;
+        rows.iter().filter(same).any(|row| row.handler == Handler::Body && is_done(row))
     };
-    let Some(value) = value else { return Ok(()) };
-    let mark = mark(Some(value))?;
-    expect("recorded run", mark.run, run.id)?;
-    expect("recorded sequence", mark.sequence, row.sequence)?;
-    expect("recorded handler", mark.handler, row.handler)?;
-    match mark.step {
-        Some(step) => expect("recorded step", step.as_str(), row.name.as_str()),
-        None => expect("recorded hook", row.handler.is_hook(), true),
+    rows.iter().filter(move |row| {
+        is_done(row) && row.handler != Handler::Retry && (row.handler != Handler::Start || gave(row))
+    })
+}
+
+impl Call {
+    fn ready(&self, thread: &Thread, name: &str) -> Ready {
+        Ready {
+            name: Some(name.to_owned()),
+            scope: thread.scope.clone(),
+            handler: self.handler,
+            attempt: self.number(),
+            deaths: self.deaths,
+            not_before_ms: self.not_before_ms,
+            is_certain: true,
+            last: thread.last.as_ref().map(|last| last.key.clone()),
+            error: thread.failure.as_ref().map(|failure| failure.error.clone()),
+        }
     }
-}
-
-fn mark(value: Option<&str>) -> Result<Mark, String> {
-    serde_json::from_str(value.unwrap_or("null")).map_err(|error| format!("not what the handler gave ({error})"))
-}
-
-/// The code of an error the engine itself recorded, or nothing.
-pub fn error_code(error: Option<&str>) -> String {
-    let parsed = error.and_then(|error| serde_json::from_str::<serde_json::Value>(error).ok());
-    parsed.and_then(|error| Some(error.get("code")?.as_str()?.to_owned())).unwrap_or_default()
-}
-
-/// The shortest and the longest delay a policy allows after so many failures.
-fn delay_bounds(policy: &RetryPolicy, failures: u32) -> (i64, i64) {
-    let first = policy.delay_ms as f64;
-    let grown = match policy.strategy {
-        Strategy::Fixed => first,
-        Strategy::Linear => first * f64::from(failures),
-        Strategy::Exponential => (1..failures).fold(first, |delay, _| delay * policy.multiplier),
-    };
-    let most = grown.min(policy.max_delay_ms as f64);
-    ((most * (1.0 - policy.jitter)) as i64, most as i64)
 }

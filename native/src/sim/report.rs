@@ -6,7 +6,7 @@ use std::fmt;
 use super::auditor::Violation;
 
 /// Events shown with a failure.
-const EVENTS_SHOWN: usize = 60;
+const EVENTS_SHOWN: usize = 3000;
 
 /// What happened in one world or several.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +35,16 @@ pub struct Counts {
     pub failed: u64,
     /// Runs that were cancelled.
     pub cancelled: u64,
+    /// Attempts and decisions that were recorded.
+    pub rows: u64,
+    /// Child runs.
+    pub children: u64,
+    /// Runs that were taken up again.
+    pub retried: u64,
+    /// Requests for approval that were answered.
+    pub approved: u64,
+    /// Waits that ended with an event.
+    pub taken: u64,
 }
 
 impl Counts {
@@ -50,7 +60,7 @@ impl Counts {
         self.clone().named_mut().into_iter().map(|(name, count)| (name, *count)).collect()
     }
 
-    fn named_mut(&mut self) -> [(&'static str, &mut u64); 12] {
+    fn named_mut(&mut self) -> [(&'static str, &mut u64); 17] {
         [
             ("actions", &mut self.actions),
             ("transactions", &mut self.transactions),
@@ -64,6 +74,11 @@ impl Counts {
             ("runs completed", &mut self.completed),
             ("runs failed", &mut self.failed),
             ("runs cancelled", &mut self.cancelled),
+            ("rows recorded", &mut self.rows),
+            ("child runs", &mut self.children),
+            ("taken up again", &mut self.retried),
+            ("approvals answered", &mut self.approved),
+            ("events taken", &mut self.taken),
         ]
     }
 }

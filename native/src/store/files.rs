@@ -1,7 +1,7 @@
 //! Paths, modes and errors of the database file and the files beside it.
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
@@ -29,6 +29,34 @@ pub fn create_file(path: &Path) -> Result<()> {
     restrict(&mut options);
     // Closed before SQLite opens the file, so that no lock of SQLite's is lost with it.
     options.open(path).map(drop).map_err(|error| file_error(path, &error))
+}
+
+/// The secret of a database, in `<database>-key` beside it: made when there is none. Kept apart, so that a copy of the
+/// database gives nobody its tokens.
+pub fn secret_beside(database: &Path) -> Result<[u8; 32]> {
+    let mut path = std::path::absolute(database).map_err(|error| file_error(database, &error))?.into_os_string();
+    path.push("-key");
+    let path = PathBuf::from(path);
+    if let Ok(stored) = std::fs::read(&path)
+        && let Ok(secret) = stored.try_into()
+    {
+        return Ok(secret);
+    }
+    let secret = random_secret()?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    restrict(&mut options);
+    let mut file = options.open(&path).map_err(|error| file_error(&path, &error))?;
+    file.write_all(&secret).and_then(|()| file.sync_all()).map_err(|error| file_error(&path, &error))?;
+    Ok(secret)
+}
+
+/// 256 bits from the operating system.
+pub fn random_secret() -> Result<[u8; 32]> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)
+        .map_err(|error| Error::new(Code::StorageFailed, format!("the system gave no random bytes: {error}")))?;
+    Ok(secret)
 }
 
 /// What an error of the file system means.

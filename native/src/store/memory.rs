@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Claim, Store};
+use super::{Claim, Starts, Store};
 use crate::error::{Error, Result};
 use crate::ids::RunId;
 use crate::model::{
-    DefinitionId, RunFilter, RunRow, RunStatus, RunSummary, StepRow, StepSummary, Timer, TimerKind, Write,
+    ApprovalRow, ApprovalStatus, CircuitRow, DefinitionId, Output, Place, RunFilter, RunRow, RunStatus, RunSummary,
+    StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer, Write,
 };
 
 /// A map that can take back what was changed since the last commit.
@@ -33,7 +34,15 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
             self.undo.push((key.clone(), Some(before)));
         }
     }
+}
 
+/// What a table does at the end of a transaction.
+trait Transactional {
+    fn commit(&mut self);
+    fn rollback(&mut self);
+}
+
+impl<K: Ord + Clone, V: Clone> Transactional for Table<K, V> {
     fn commit(&mut self) {
         self.undo.clear();
     }
@@ -52,11 +61,40 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     definitions: Table<DefinitionId, (String, String, String)>,
-    runs: Table<RunId, RunRow>,
+    runs: Table<RunId, Stored>,
     steps: Table<(RunId, u32), StepRow>,
-    timers: Table<(RunId, TimerKind), i64>,
+    timers: Table<RunId, i64>,
     claims: Table<(String, String), Claim>,
-    queued_hooks: Table<RunId, ()>,
+    events: Table<i64, (String, Option<String>)>,
+    last_event: Table<(), i64>,
+    last_removed: Table<(), RunId>,
+    waits: Table<(String, Place), i64>,
+    approvals: Table<Place, Approval>,
+    state: Table<(String, String), StateValue>,
+    circuits: Table<String, CircuitRow>,
+    paused: Table<String, ()>,
+    starts: Table<(String, String, i64), i64>,
+}
+
+/// A run, with what only the machine reads.
+#[derive(Debug, Clone)]
+struct Stored {
+    row: RunRow,
+    hook_queued: bool,
+    priority: i32,
+    concurrency_key: Option<String>,
+    rate_key: Option<String>,
+    idempotency_key: Option<String>,
+    depth: u32,
+    mocks: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Approval {
+    token_hash: String,
+    status: ApprovalStatus,
+    opened_at_ms: i64,
+    expires_at_ms: Option<i64>,
 }
 
 impl MemoryStore {
@@ -66,11 +104,47 @@ impl MemoryStore {
     }
 
     fn change_run(&mut self, id: RunId, change: impl FnOnce(&mut RunRow)) -> Result<()> {
-        let row = self.runs.rows.get(&id).ok_or_else(|| Error::bug(format!("run {id} is not stored")))?;
-        let mut row = row.clone();
-        change(&mut row);
-        self.runs.put(id, row);
+        self.change(id, |stored| change(&mut stored.row))
+    }
+
+    fn change(&mut self, id: RunId, change: impl FnOnce(&mut Stored)) -> Result<()> {
+        let stored = self.runs.rows.get(&id).ok_or_else(|| Error::bug(format!("run {id} is not stored")))?;
+        let mut stored = stored.clone();
+        change(&mut stored);
+        self.runs.put(id, stored);
         Ok(())
+    }
+
+    fn approval_row(&self, place: &Place, approval: &Approval) -> Option<ApprovalRow> {
+        let run = &self.runs.rows.get(&place.run)?.row;
+        Some(ApprovalRow {
+            place: place.clone(),
+            workflow_id: run.workflow_id.clone(),
+            definition: run.definition,
+            status: approval.status,
+            opened_at_ms: approval.opened_at_ms,
+            expires_at_ms: approval.expires_at_ms,
+        })
+    }
+
+    /// Every table, so that none is forgotten at the end of a transaction.
+    fn tables(&mut self) -> [&mut dyn Transactional; 14] {
+        [
+            &mut self.definitions,
+            &mut self.runs,
+            &mut self.steps,
+            &mut self.timers,
+            &mut self.claims,
+            &mut self.events,
+            &mut self.last_event,
+            &mut self.last_removed,
+            &mut self.waits,
+            &mut self.approvals,
+            &mut self.state,
+            &mut self.circuits,
+            &mut self.paused,
+            &mut self.starts,
+        ]
     }
 
     fn steps_of(&self, run: RunId, after: u32) -> impl Iterator<Item = &StepRow> {
@@ -84,27 +158,18 @@ impl Store for MemoryStore {
     }
 
     fn commit(&mut self) -> Result<()> {
-        self.definitions.commit();
-        self.runs.commit();
-        self.steps.commit();
-        self.timers.commit();
-        self.claims.commit();
-        self.queued_hooks.commit();
+        self.tables().into_iter().for_each(Transactional::commit);
         Ok(())
     }
 
     fn rollback(&mut self) {
-        self.definitions.rollback();
-        self.runs.rollback();
-        self.steps.rollback();
-        self.timers.rollback();
-        self.claims.rollback();
-        self.queued_hooks.rollback();
+        self.tables().into_iter().for_each(Transactional::rollback);
     }
 
     fn write(&mut self, write: &Write<'_>) -> Result<()> {
         match write {
             Write::InsertRun(new) => {
+                let origin = &new.origin;
                 if self.runs.rows.contains_key(&new.id) {
                     return Err(Error::bug(format!("run {} is already stored", new.id)));
                 }
@@ -114,14 +179,27 @@ impl Store for MemoryStore {
                     definition: new.definition,
                     status: new.status,
                     open: true,
-                    payload: new.payload.map(str::to_owned),
-                    trigger: new.trigger.map(str::to_owned),
+                    parent: origin.parent,
+                    replay_of: origin.replay_of,
+                    start_at_ms: origin.start_at_ms,
+                    payload: origin.payload.as_deref().map(str::to_owned),
+                    trigger: origin.trigger.as_deref().map(str::to_owned),
                     output: None,
                     error: None,
                     created_at_ms: new.created_at_ms,
                     finished_at_ms: None,
                 };
-                self.runs.put(new.id, row);
+                let stored = Stored {
+                    row,
+                    hook_queued: false,
+                    priority: origin.priority,
+                    concurrency_key: origin.concurrency_key.as_deref().map(str::to_owned),
+                    rate_key: origin.rate_key.as_deref().map(str::to_owned),
+                    idempotency_key: origin.idempotency_key.as_deref().map(str::to_owned),
+                    depth: origin.depth,
+                    mocks: origin.mocks.as_deref().map(str::to_owned),
+                };
+                self.runs.put(new.id, stored);
             }
             Write::InsertStep(new) => {
                 let key = (new.run, new.sequence);
@@ -131,10 +209,16 @@ impl Store for MemoryStore {
                 let row = StepRow {
                     sequence: new.sequence,
                     name: new.name.to_owned(),
+                    scope: new.scope.to_string(),
                     handler: new.handler,
                     attempt: new.attempt,
                     status: new.status,
-                    output: new.output.map(str::to_owned),
+                    output: match &new.output {
+                        Output::Absent => None,
+                        Output::Text(text) => Some(text.clone().into_owned()),
+                        _ => return Err(Error::bug("an output was not put together before it was stored")),
+                    },
+                    decision: new.decision,
                     error: new.error.as_deref().map(str::to_owned),
                     retry_at_ms: new.retry_at_ms,
                     started_at_ms: new.started_at_ms,
@@ -143,14 +227,11 @@ impl Store for MemoryStore {
                 self.steps.put(key, row);
             }
             Write::SetStatus(run, status) => self.change_run(*run, |row| row.status = *status)?,
-            Write::SetHookQueued(run, queued) => {
-                self.change_run(*run, |_| {})?;
-                if *queued {
-                    self.queued_hooks.put(*run, ());
-                } else {
-                    self.queued_hooks.remove(run);
-                }
-            }
+            Write::SetHookQueued(run, queued) => self.change(*run, |stored| stored.hook_queued = *queued)?,
+            Write::Reserve(run, at_ms) => self.change(*run, |stored| {
+                stored.rate_key = None;
+                stored.row.start_at_ms = Some(*at_ms);
+            })?,
             Write::SetDefinition(run, definition) => self.change_run(*run, |row| row.definition = *definition)?,
             Write::EndRun(end) => {
                 let output = end
@@ -167,12 +248,46 @@ impl Store for MemoryStore {
             }
             Write::ParkRun(run, error) => self.change_run(*run, |row| {
                 row.status = RunStatus::Stuck;
-                row.error = Some(error.clone().into_owned());
+                row.error = Some(error.to_string());
                 row.open = false;
             })?,
+            Write::ReopenRun(run) => self.change(*run, |stored| {
+                stored.hook_queued = false;
+                stored.row.status = RunStatus::Pending;
+                stored.row.error = None;
+                stored.row.finished_at_ms = None;
+                stored.row.open = true;
+            })?,
             Write::CloseRun(run) => self.change_run(*run, |row| row.open = false)?,
-            Write::SetTimer(run, kind, due_at_ms) => self.timers.put((*run, *kind), *due_at_ms),
-            Write::ClearTimer(run, kind) => self.timers.remove(&(*run, *kind)),
+            Write::SetTimer(run, Some(due_at_ms)) => self.timers.put(*run, *due_at_ms),
+            Write::SetTimer(run, None) => self.timers.remove(run),
+            Write::OpenWait(place, event) => {
+                let last = self.last_event.rows.get(&()).copied().unwrap_or(0);
+                self.waits.put((event.to_string(), place.clone()), last);
+            }
+            Write::AdvanceWait(place, event, seen) => {
+                let key = (event.to_string(), place.clone());
+                if self.waits.rows.contains_key(&key) {
+                    self.waits.put(key, *seen);
+                }
+            }
+            Write::CloseWait(place, event) => self.waits.remove(&(event.to_string(), place.clone())),
+            Write::OpenApproval(place, token_hash, opened_at_ms, expires_at_ms) => {
+                let approval = Approval {
+                    token_hash: token_hash.clone(),
+                    status: ApprovalStatus::Open,
+                    opened_at_ms: *opened_at_ms,
+                    expires_at_ms: *expires_at_ms,
+                };
+                self.approvals.put(place.clone(), approval);
+            }
+            Write::CloseApproval(place, status) => {
+                let open = self.approvals.rows.get(place).filter(|approval| approval.status == ApprovalStatus::Open);
+                if let Some(approval) = open.cloned() {
+                    self.approvals.put(place.clone(), Approval { status: *status, ..approval });
+                }
+            }
+            Write::SetCircuit(name, circuit) => self.circuits.put(name.to_string(), *circuit),
         }
         Ok(())
     }
@@ -200,34 +315,74 @@ impl Store for MemoryStore {
         Ok(None)
     }
 
+    fn delete_run(&mut self, run: RunId) -> Result<()> {
+        let Some(stored) = self.runs.rows.get(&run).cloned() else { return Ok(()) };
+        if let Some(key) = stored.idempotency_key {
+            self.claims.remove(&(stored.row.workflow_id, key));
+        }
+        let steps: Vec<_> = self.steps_of(run, 0).map(|step| (run, step.sequence)).collect();
+        steps.iter().for_each(|step| self.steps.remove(step));
+        let places: Vec<_> = self.approvals.rows.keys().filter(|place| place.run == run).cloned().collect();
+        places.iter().for_each(|place| self.approvals.remove(place));
+        self.timers.remove(&run);
+        self.runs.remove(&run);
+        let before = self.last_removed.rows.get(&()).copied();
+        self.last_removed.put((), before.map_or(run, |before| before.max(run)));
+        Ok(())
+    }
+
     fn summary(&mut self, run: RunId) -> Result<Option<RunSummary>> {
-        let Some(row) = self.runs.rows.get(&run) else { return Ok(None) };
+        let Some(stored) = self.runs.rows.get(&run) else { return Ok(None) };
+        let failed_for_good = |step: &StepRow| {
+            step.retry_at_ms.is_none() && matches!(step.status, StepStatus::Failed | StepStatus::TimedOut)
+        };
         let steps = self.steps_of(run, 0).map(|step| StepSummary {
             sequence: step.sequence,
             name: step.name.clone(),
+            scope: step.scope.clone(),
             handler: step.handler,
             status: step.status,
-            retried: step.retry_at_ms.is_some(),
+            decision: step.decision,
+            output_bytes: step.output.as_ref().map(|output| output.len() as u32),
+            error: step.error.clone().filter(|_| failed_for_good(step)),
+            retry_at_ms: step.retry_at_ms,
+            finished_at_ms: step.finished_at_ms,
         });
         Ok(Some(RunSummary {
             id: run,
-            definition: row.definition,
-            workflow_id: row.workflow_id.clone(),
-            status: row.status,
-            open: row.open,
-            hook_queued: self.queued_hooks.rows.contains_key(&run),
-            created_at_ms: row.created_at_ms,
+            definition: stored.row.definition,
+            workflow_id: stored.row.workflow_id.clone(),
+            status: stored.row.status,
+            open: stored.row.open,
+            hook_queued: stored.hook_queued,
+            created_at_ms: stored.row.created_at_ms,
+            start_at_ms: stored.row.start_at_ms,
+            priority: stored.priority,
+            concurrency_key: stored.concurrency_key.clone(),
+            rate_key: stored.rate_key.clone(),
+            parent: stored.row.parent,
+            depth: stored.depth,
+            mocks: stored.mocks.clone(),
+            error: stored.row.error.clone(),
+            timer_due_at_ms: self.timers.rows.get(&run).copied(),
             steps: steps.collect(),
         }))
     }
 
     fn ready_runs(&mut self, workflow_id: &str) -> Result<Vec<RunId>> {
         let ready = |row: &&RunRow| row.open && row.status != RunStatus::Waiting && row.workflow_id == workflow_id;
-        Ok(self.runs.rows.values().filter(ready).map(|row| row.id).collect())
+        Ok(self.runs.rows.values().map(|stored| &stored.row).filter(ready).map(|row| row.id).collect())
+    }
+
+    fn parked_runs(&mut self, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>> {
+        let parked = |row: &&RunRow| {
+            row.status == RunStatus::Stuck && row.workflow_id == workflow_id && row.definition == definition
+        };
+        Ok(self.runs.rows.values().map(|stored| &stored.row).filter(parked).map(|row| row.id).collect())
     }
 
     fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>> {
-        let all = self.timers.rows.iter().map(|(&(run, kind), &due_at_ms)| Timer { due_at_ms, run, kind });
+        let all = self.timers.rows.iter().map(|(&run, &due_at_ms)| Timer { due_at_ms, run });
         let mut due: Vec<Timer> = all.filter(|timer| timer.due_at_ms <= now_ms).collect();
         due.sort();
         due.truncate(limit as usize);
@@ -239,15 +394,22 @@ impl Store for MemoryStore {
     }
 
     fn last_run(&mut self) -> Result<Option<RunId>> {
-        Ok(self.runs.rows.last_key_value().map(|(id, _)| *id))
+        let stored = self.runs.rows.last_key_value().map(|(id, _)| *id);
+        Ok(stored.max(self.last_removed.rows.get(&()).copied()))
     }
 
     fn run(&mut self, id: RunId) -> Result<Option<RunRow>> {
-        Ok(self.runs.rows.get(&id).cloned())
+        Ok(self.runs.rows.get(&id).map(|stored| stored.row.clone()))
     }
 
     fn history(&mut self, run: RunId, after: u32, limit: u32) -> Result<Vec<StepRow>> {
         Ok(self.steps_of(run, after).take(limit as usize).cloned().collect())
+    }
+
+    fn output(&mut self, run: RunId, sequence: u32) -> Result<Option<String>> {
+        let step = self.steps.rows.get(&(run, sequence));
+        let missing = || Error::bug(format!("attempt {sequence} of run {run} is not stored"));
+        step.map(|step| step.output.clone()).ok_or_else(missing)
     }
 
     fn list(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>> {
@@ -257,7 +419,120 @@ impl Store for MemoryStore {
                 && filter.since_ms.is_none_or(|since| row.created_at_ms >= since)
                 && filter.before.is_none_or(|before| row.id < before)
         };
-        Ok(self.runs.rows.values().rev().filter(wanted).take(filter.limit as usize).map(summary).collect())
+        let rows = self.runs.rows.values().rev().map(|stored| &stored.row).filter(wanted);
+        Ok(rows.take(filter.limit as usize).map(summary).collect())
+    }
+
+    fn insert_event(&mut self, name: &str, payload: Option<&str>, _now_ms: i64) -> Result<i64> {
+        let id = self.last_event.rows.get(&()).map_or(1, |last| last + 1);
+        self.last_event.put((), id);
+        self.events.put(id, (name.to_owned(), payload.map(str::to_owned)));
+        Ok(id)
+    }
+
+    fn events(&mut self) -> Result<Vec<(String, StoredEvent)>> {
+        let event = |(&id, (name, payload)): (&i64, &(String, Option<String>))| {
+            (name.clone(), StoredEvent { id, payload: payload.clone() })
+        };
+        Ok(self.events.rows.iter().map(event).collect())
+    }
+
+    fn next_event(&mut self, place: &Place, name: &str) -> Result<Option<StoredEvent>> {
+        let Some(&after) = self.waits.rows.get(&(name.to_owned(), place.clone())) else { return Ok(None) };
+        let mut later = self.events.rows.range(after + 1..).filter(|(_, (stored, _))| stored == name);
+        Ok(later.next().map(|(&id, (_, payload))| StoredEvent { id, payload: payload.clone() }))
+    }
+
+    fn is_awaited(&mut self, name: &str) -> Result<bool> {
+        Ok(self.waits.rows.keys().any(|(event, _)| event == name))
+    }
+
+    fn waits(&mut self, name: &str, event: i64, after: Option<&Place>, limit: u32) -> Result<Vec<Place>> {
+        let waiting = self.waits.rows.iter().filter(|((waits_for, place), seen)| {
+            waits_for == name && **seen < event && after.is_none_or(|after| place > after)
+        });
+        Ok(waiting.take(limit as usize).map(|((_, place), _)| place.clone()).collect())
+    }
+
+    fn forget_events(&mut self, name: &str) -> Result<u64> {
+        let waits = self.waits.rows.iter().filter(|((event, _), _)| event == name);
+        let seen = waits.map(|(_, seen)| *seen).min().unwrap_or(i64::MAX);
+        let old = self.events.rows.iter().filter(|(id, (stored, _))| stored == name && **id <= seen);
+        let old: Vec<i64> = old.map(|(id, _)| *id).collect();
+        old.iter().for_each(|id| self.events.remove(id));
+        Ok(old.len() as u64)
+    }
+
+    fn approval(&mut self, token_hash: &str) -> Result<Option<ApprovalRow>> {
+        let found = self.approvals.rows.iter().find(|(_, approval)| approval.token_hash == token_hash);
+        Ok(found.and_then(|(place, approval)| self.approval_row(place, approval)))
+    }
+
+    fn approvals(&mut self, workflow_id: Option<&str>, limit: u32) -> Result<Vec<ApprovalRow>> {
+        let open = self.approvals.rows.iter().filter(|(_, approval)| approval.status == ApprovalStatus::Open);
+        let rows = open.filter_map(|(place, approval)| self.approval_row(place, approval));
+        let wanted = rows.filter(|row| workflow_id.is_none_or(|workflow_id| workflow_id == row.workflow_id));
+        Ok(wanted.take(limit as usize).collect())
+    }
+
+    fn state(&mut self, space: &str, key: &str, now_ms: i64) -> Result<Option<StateValue>> {
+        let value = self.state.rows.get(&(space.to_owned(), key.to_owned()));
+        Ok(value.filter(|value| value.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)).cloned())
+    }
+
+    fn set_state(&mut self, space: &str, key: &str, value: Option<&StateValue>) -> Result<()> {
+        let key = (space.to_owned(), key.to_owned());
+        match value {
+            Some(value) => self.state.put(key, value.clone()),
+            None => self.state.remove(&key),
+        }
+        Ok(())
+    }
+
+    fn expire_state(&mut self, now_ms: i64, limit: u32) -> Result<()> {
+        let is_over = |value: &StateValue| value.expires_at_ms.is_some_and(|expires_at_ms| expires_at_ms <= now_ms);
+        let over = self.state.rows.iter().filter(|(_, value)| is_over(value)).take(limit as usize);
+        let over: Vec<_> = over.map(|(key, _)| key.clone()).collect();
+        over.iter().for_each(|key| self.state.remove(key));
+        Ok(())
+    }
+
+    fn next_expiry(&mut self) -> Result<Option<i64>> {
+        Ok(self.state.rows.values().filter_map(|value| value.expires_at_ms).min())
+    }
+
+    fn circuits(&mut self) -> Result<Vec<(String, CircuitRow)>> {
+        Ok(self.circuits.rows.iter().map(|(name, circuit)| (name.clone(), *circuit)).collect())
+    }
+
+    fn paused(&mut self) -> Result<Vec<String>> {
+        Ok(self.paused.rows.keys().cloned().collect())
+    }
+
+    fn set_paused(&mut self, workflow_id: &str, paused: bool) -> Result<()> {
+        match paused {
+            true => self.paused.put(workflow_id.to_owned(), ()),
+            false => self.paused.remove(&workflow_id.to_owned()),
+        }
+        Ok(())
+    }
+
+    fn starts(&mut self, workflow_id: &str, key: &str, back: u32) -> Result<Starts> {
+        let at = |number: i64| (workflow_id.to_owned(), key.to_owned(), number);
+        let Some((&(_, _, count), &latest_ms)) = self.starts.rows.range(at(0)..=at(i64::MAX)).next_back() else {
+            return Ok(Starts::default());
+        };
+        let earlier_ms = self.starts.rows.get(&at(count - i64::from(back) + 1)).copied();
+        Ok(Starts { count, latest_ms: Some(latest_ms), earlier_ms })
+    }
+
+    fn add_start(&mut self, workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> Result<()> {
+        let at = |number: i64| (workflow_id.to_owned(), key.to_owned(), number);
+        self.starts.put(at(number), at_ms);
+        let old: Vec<_> =
+            self.starts.rows.range(at(i64::MIN)..=at(number - i64::from(keep))).map(|(at, _)| at.clone()).collect();
+        old.iter().for_each(|at| self.starts.remove(at));
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the engine asks of a store: a dozen verbs in domain words. Every store passes `conformance.rs`.
+//! What the engine asks of a store, in domain words. Every store passes `conformance.rs`.
 
 #[cfg(test)]
 mod conformance;
@@ -7,12 +7,16 @@ mod memory;
 mod ownership;
 mod sqlite;
 
+pub use files::{random_secret, secret_beside};
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteStore};
 
 use crate::error::Result;
 use crate::ids::RunId;
-use crate::model::{DefinitionId, RunFilter, RunRow, RunSummary, StepRow, Timer, Write};
+use crate::model::{
+    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
+    Timer, Write,
+};
 
 /// An earlier use of an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,17 @@ pub struct Claim {
     pub run: RunId,
     /// What its body was told apart by.
     pub fingerprint: String,
+}
+
+/// The latest starts under a rate limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Starts {
+    /// How many there have been.
+    pub count: i64,
+    /// When the latest was.
+    pub latest_ms: Option<i64>,
+    /// When the one was that is `back` starts ago, counting the latest as the first.
+    pub earlier_ms: Option<i64>,
 }
 
 /// A transactional store of runs. Reads see the writes of the open transaction.
@@ -43,22 +58,67 @@ pub trait Store: Send {
     fn definition(&mut self, id: DefinitionId) -> Result<Option<String>>;
     /// Claims an idempotency key for a run, or tells whose it is.
     fn claim(&mut self, workflow_id: &str, key: &str, claim: &Claim) -> Result<Option<Claim>>;
+    /// Removes a run and everything that belongs to it.
+    fn delete_run(&mut self, run: RunId) -> Result<()>;
 
     /// What the machine needs to continue a run.
     fn summary(&mut self, run: RunId) -> Result<Option<RunSummary>>;
-    /// The open runs of a workflow that do not wait on a timer, oldest first.
+    /// The open runs of a workflow that do not wait, oldest first.
     fn ready_runs(&mut self, workflow_id: &str) -> Result<Vec<RunId>>;
+    /// The parked runs of a workflow that are pinned to a definition, oldest first.
+    fn parked_runs(&mut self, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
     /// Timers due by now, earliest first.
     fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
     /// When the earliest timer is due.
     fn next_timer(&mut self) -> Result<Option<i64>>;
-    /// The greatest run id stored.
+    /// The greatest run id that was ever stored, also of a run that was removed.
     fn last_run(&mut self) -> Result<Option<RunId>>;
 
     /// One run, whole.
     fn run(&mut self, id: RunId) -> Result<Option<RunRow>>;
     /// Its attempts after a sequence, in order.
     fn history(&mut self, run: RunId, after: u32, limit: u32) -> Result<Vec<StepRow>>;
+    /// The output of one of its attempts.
+    fn output(&mut self, run: RunId, sequence: u32) -> Result<Option<String>>;
     /// Several runs, newest first, without payload, trigger and output.
     fn list(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>>;
+
+    /// Stores an event, and gives its number, which is greater than that of any event before.
+    fn insert_event(&mut self, name: &str, payload: Option<&str>, now_ms: i64) -> Result<i64>;
+    /// The stored events, with their names, oldest first.
+    fn events(&mut self) -> Result<Vec<(String, StoredEvent)>>;
+    /// The first stored event that a wait has not seen.
+    fn next_event(&mut self, place: &Place, name: &str) -> Result<Option<StoredEvent>>;
+    /// Whether anybody waits for events of this name.
+    fn is_awaited(&mut self, name: &str) -> Result<bool>;
+    /// Waits for an event of this name that began before it and have not seen it, after a place, in order.
+    fn waits(&mut self, name: &str, event: i64, after: Option<&Place>, limit: u32) -> Result<Vec<Place>>;
+    /// Removes the events of this name that every wait has seen, and tells how many.
+    fn forget_events(&mut self, name: &str) -> Result<u64>;
+
+    /// A request for approval, by the hash of its token.
+    fn approval(&mut self, token_hash: &str) -> Result<Option<ApprovalRow>>;
+    /// Open requests for approval, oldest first.
+    fn approvals(&mut self, workflow_id: Option<&str>, limit: u32) -> Result<Vec<ApprovalRow>>;
+
+    /// A value, if its time is not over.
+    fn state(&mut self, space: &str, key: &str, now_ms: i64) -> Result<Option<StateValue>>;
+    /// Sets or removes a value.
+    fn set_state(&mut self, space: &str, key: &str, value: Option<&StateValue>) -> Result<()>;
+    /// Removes values whose time is over, at most so many.
+    fn expire_state(&mut self, now_ms: i64, limit: u32) -> Result<()>;
+    /// When the time of the first value is over.
+    fn next_expiry(&mut self) -> Result<Option<i64>>;
+
+    /// All circuits that are not as new.
+    fn circuits(&mut self) -> Result<Vec<(String, CircuitRow)>>;
+    /// Workflows of which nothing is executed.
+    fn paused(&mut self) -> Result<Vec<String>>;
+    /// Pauses or unpauses a workflow.
+    fn set_paused(&mut self, workflow_id: &str, paused: bool) -> Result<()>;
+
+    /// The latest starts of a workflow under a key of its rate limit.
+    fn starts(&mut self, workflow_id: &str, key: &str, back: u32) -> Result<Starts>;
+    /// Adds a start as number `number`, and forgets those up to `number - keep`.
+    fn add_start(&mut self, workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> Result<()>;
 }

@@ -10,16 +10,19 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::files::{create_file, prepare_path};
 use super::ownership::Ownership;
-use super::{Claim, Store};
+use super::{Claim, Starts, Store};
 use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
-use crate::model::{DefinitionId, RunFilter, RunRow, RunSummary, StepRow, Timer, Write};
+use crate::model::{
+    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
+    Timer, Write,
+};
 
 /// `PRAGMA application_id`: "crnf". A file with another one is not ours.
 const APPLICATION_ID: i32 = 0x6372_6E66;
 
 /// One script per version of the file; a file at version n has had the first n applied.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_runs.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_runs.sql"), include_str!("migrations/0002_flow.sql")];
 
 /// Pages in the write-ahead log after which a commit also moves them into the database file.
 const CHECKPOINT_PAGES: u32 = 4_000;
@@ -61,7 +64,7 @@ impl SqliteStore {
 
     fn configure(&mut self, durability: Durability) -> std::result::Result<(), Failure> {
         let connection = &self.connection;
-        connection.set_prepared_statement_cache_capacity(64);
+        connection.set_prepared_statement_cache_capacity(128);
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         // The first statement that reads the file: here a file that is no database shows.
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -106,6 +109,15 @@ impl SqliteStore {
     }
 }
 
+/// Verbs that are one statement or a few: each is the function of its name in `write` or `read`.
+macro_rules! statements {
+    ($($room:ident fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {
+        $(fn $name(&mut self, $($argument: $type),*) -> Result<$result> {
+            $room::$name(&self.connection, $($argument),*).map_err(|error| sqlite_error(&error))
+        })+
+    };
+}
+
 impl Store for SqliteStore {
     fn begin(&mut self) -> Result<()> {
         self.execute("BEGIN")
@@ -122,52 +134,39 @@ impl Store for SqliteStore {
         }
     }
 
-    fn write(&mut self, write: &Write<'_>) -> Result<()> {
-        write::write(&self.connection, write).map_err(|error| sqlite_error(&error))
-    }
-
-    fn define(&mut self, workflow_id: &str, hash: &str, definition: &str, now_ms: i64) -> Result<DefinitionId> {
-        write::define(&self.connection, workflow_id, hash, definition, now_ms).map_err(|error| sqlite_error(&error))
-    }
-
-    fn claim(&mut self, workflow_id: &str, key: &str, claim: &Claim) -> Result<Option<Claim>> {
-        write::claim(&self.connection, workflow_id, key, claim).map_err(|error| sqlite_error(&error))
-    }
-
-    fn definition(&mut self, id: DefinitionId) -> Result<Option<String>> {
-        read::definition(&self.connection, id).map_err(|error| sqlite_error(&error))
-    }
-
-    fn summary(&mut self, run: RunId) -> Result<Option<RunSummary>> {
-        read::summary(&self.connection, run).map_err(|error| sqlite_error(&error))
-    }
-
-    fn ready_runs(&mut self, workflow_id: &str) -> Result<Vec<RunId>> {
-        read::ready_runs(&self.connection, workflow_id).map_err(|error| sqlite_error(&error))
-    }
-
-    fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>> {
-        read::due_timers(&self.connection, now_ms, limit).map_err(|error| sqlite_error(&error))
-    }
-
-    fn next_timer(&mut self) -> Result<Option<i64>> {
-        read::next_timer(&self.connection).map_err(|error| sqlite_error(&error))
-    }
-
-    fn last_run(&mut self) -> Result<Option<RunId>> {
-        read::last_run(&self.connection).map_err(|error| sqlite_error(&error))
-    }
-
-    fn run(&mut self, id: RunId) -> Result<Option<RunRow>> {
-        read::run(&self.connection, id).map_err(|error| sqlite_error(&error))
-    }
-
-    fn history(&mut self, run: RunId, after: u32, limit: u32) -> Result<Vec<StepRow>> {
-        read::history(&self.connection, run, after, limit).map_err(|error| sqlite_error(&error))
-    }
-
-    fn list(&mut self, filter: &RunFilter) -> Result<Vec<RunRow>> {
-        read::list(&self.connection, filter).map_err(|error| sqlite_error(&error))
+    statements! {
+        write fn write(write: &Write<'_>) -> ();
+        write fn define(workflow_id: &str, hash: &str, definition: &str, now_ms: i64) -> DefinitionId;
+        write fn claim(workflow_id: &str, key: &str, claim: &Claim) -> Option<Claim>;
+        write fn delete_run(run: RunId) -> ();
+        read fn definition(id: DefinitionId) -> Option<String>;
+        read fn summary(run: RunId) -> Option<RunSummary>;
+        read fn ready_runs(workflow_id: &str) -> Vec<RunId>;
+        read fn parked_runs(workflow_id: &str, definition: DefinitionId) -> Vec<RunId>;
+        read fn due_timers(now_ms: i64, limit: u32) -> Vec<Timer>;
+        read fn next_timer() -> Option<i64>;
+        read fn last_run() -> Option<RunId>;
+        read fn run(id: RunId) -> Option<RunRow>;
+        read fn history(run: RunId, after: u32, limit: u32) -> Vec<StepRow>;
+        read fn output(run: RunId, sequence: u32) -> Option<String>;
+        read fn list(filter: &RunFilter) -> Vec<RunRow>;
+        write fn insert_event(name: &str, payload: Option<&str>, now_ms: i64) -> i64;
+        read fn events() -> Vec<(String, StoredEvent)>;
+        read fn next_event(place: &Place, name: &str) -> Option<StoredEvent>;
+        read fn is_awaited(name: &str) -> bool;
+        read fn waits(name: &str, event: i64, after: Option<&Place>, limit: u32) -> Vec<Place>;
+        write fn forget_events(name: &str) -> u64;
+        read fn approval(token_hash: &str) -> Option<ApprovalRow>;
+        read fn approvals(workflow_id: Option<&str>, limit: u32) -> Vec<ApprovalRow>;
+        read fn state(space: &str, key: &str, now_ms: i64) -> Option<StateValue>;
+        write fn set_state(space: &str, key: &str, value: Option<&StateValue>) -> ();
+        write fn expire_state(now_ms: i64, limit: u32) -> ();
+        read fn next_expiry() -> Option<i64>;
+        read fn circuits() -> Vec<(String, CircuitRow)>;
+        read fn paused() -> Vec<String>;
+        write fn set_paused(workflow_id: &str, paused: bool) -> ();
+        read fn starts(workflow_id: &str, key: &str, back: u32) -> Starts;
+        write fn add_start(workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> ();
     }
 }
 

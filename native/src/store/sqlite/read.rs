@@ -5,8 +5,10 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, Row, ToSql, params}
 
 use crate::ids::RunId;
 use crate::model::{
-    DefinitionId, Handler, RunFilter, RunRow, RunStatus, RunSummary, StepRow, StepStatus, StepSummary, Timer, TimerKind,
+    ApprovalRow, ApprovalStatus, CircuitRow, DefinitionId, Handler, Place, RunFilter, RunRow, RunStatus, RunSummary,
+    StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer,
 };
+use crate::store::Starts;
 
 pub fn definition(connection: &Connection, id: DefinitionId) -> Result<Option<String>> {
     connection
@@ -18,7 +20,10 @@ pub fn definition(connection: &Connection, id: DefinitionId) -> Result<Option<St
 pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>> {
     let found = connection
         .prepare_cached(
-            "SELECT definition_id, workflow_id, status, open, hook_queued, created_at_ms FROM workflow_runs WHERE id = ?1",
+            "SELECT definition_id, workflow_id, status, open, hook_queued, created_at_ms, start_at_ms, priority,
+                    concurrency_key, parent_run_id, depth, mocks, error, rate_key,
+                    (SELECT due_at_ms FROM timers WHERE run_id = ?1)
+             FROM workflow_runs WHERE id = ?1",
         )?
         .query_row([run.to_integer()], |row| {
             Ok(RunSummary {
@@ -29,6 +34,15 @@ pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>
                 open: row.get(3)?,
                 hook_queued: row.get(4)?,
                 created_at_ms: row.get(5)?,
+                start_at_ms: row.get(6)?,
+                priority: row.get(7)?,
+                concurrency_key: row.get(8)?,
+                parent: optional_run_id(row, 9)?,
+                depth: row.get(10)?,
+                mocks: row.get(11)?,
+                error: row.get(12)?,
+                rate_key: row.get(13)?,
+                timer_due_at_ms: row.get(14)?,
                 steps: Vec::new(),
             })
         })
@@ -36,16 +50,23 @@ pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>
     let Some(mut summary) = found else { return Ok(None) };
     summary.steps = connection
         .prepare_cached(
-            "SELECT sequence, name, handler, status, retry_at_ms IS NOT NULL FROM steps WHERE run_id = ?1
-             ORDER BY sequence",
+            "SELECT sequence, name, scope, handler, status, decision, octet_length(output),
+                    CASE WHEN retry_at_ms IS NULL AND (status = 'failed' OR status = 'timed_out') THEN error END,
+                    retry_at_ms, finished_at_ms
+             FROM steps WHERE run_id = ?1 ORDER BY sequence",
         )?
         .query_map([run.to_integer()], |row| {
             Ok(StepSummary {
                 sequence: row.get(0)?,
                 name: row.get(1)?,
-                handler: word(row, 2, Handler::parse)?,
-                status: word(row, 3, StepStatus::parse)?,
-                retried: row.get(4)?,
+                scope: row.get(2)?,
+                handler: word(row, 3, Handler::parse)?,
+                status: word(row, 4, StepStatus::parse)?,
+                decision: row.get(5)?,
+                output_bytes: row.get(6)?,
+                error: row.get(7)?,
+                retry_at_ms: row.get(8)?,
+                finished_at_ms: row.get(9)?,
             })
         })?
         .collect::<Result<_>>()?;
@@ -61,14 +82,24 @@ pub fn ready_runs(connection: &Connection, workflow_id: &str) -> Result<Vec<RunI
         .collect()
 }
 
+pub fn parked_runs(connection: &Connection, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM workflow_runs
+             WHERE (status = 'failed' OR status = 'cancelled' OR status = 'stuck') AND status = 'stuck'
+               AND workflow_id = ?1 AND definition_id = ?2
+             ORDER BY id",
+        )?
+        .query_map(params![workflow_id, definition], |row| run_id(row, 0))?
+        .collect()
+}
+
 pub fn due_timers(connection: &Connection, now_ms: i64, limit: u32) -> Result<Vec<Timer>> {
     connection
         .prepare_cached(
-            "SELECT due_at_ms, run_id, kind FROM timers WHERE due_at_ms <= ?1 ORDER BY due_at_ms, run_id, kind DESC LIMIT ?2",
+            "SELECT due_at_ms, run_id FROM timers WHERE due_at_ms <= ?1 ORDER BY due_at_ms, run_id LIMIT ?2",
         )?
-        .query_map(params![now_ms, limit], |row| {
-            Ok(Timer { due_at_ms: row.get(0)?, run: run_id(row, 1)?, kind: word(row, 2, TimerKind::parse)? })
-        })?
+        .query_map(params![now_ms, limit], |row| Ok(Timer { due_at_ms: row.get(0)?, run: run_id(row, 1)? }))?
         .collect()
 }
 
@@ -78,13 +109,16 @@ pub fn next_timer(connection: &Connection) -> Result<Option<i64>> {
 
 pub fn last_run(connection: &Connection) -> Result<Option<RunId>> {
     connection
-        .prepare_cached("SELECT id FROM workflow_runs ORDER BY id DESC LIMIT 1")?
+        .prepare_cached(
+            "SELECT id FROM (SELECT max(id) AS id FROM workflow_runs UNION ALL SELECT run_id FROM last_removed)
+             WHERE id IS NOT NULL ORDER BY id DESC LIMIT 1",
+        )?
         .query_row([], |row| run_id(row, 0))
         .optional()
 }
 
-const RUN_COLUMNS: &str =
-    "id, workflow_id, definition_id, status, open, payload, trigger, output, error, created_at_ms, finished_at_ms";
+const RUN_COLUMNS: &str = "id, workflow_id, definition_id, status, open, payload, trigger, output, error, created_at_ms, \
+                           finished_at_ms, parent_run_id, replay_of, start_at_ms";
 
 pub fn run(connection: &Connection, id: RunId) -> Result<Option<RunRow>> {
     connection
@@ -96,21 +130,24 @@ pub fn run(connection: &Connection, id: RunId) -> Result<Option<RunRow>> {
 pub fn history(connection: &Connection, run: RunId, after: u32, limit: u32) -> Result<Vec<StepRow>> {
     connection
         .prepare_cached(
-            "SELECT sequence, name, handler, attempt, status, output, error, retry_at_ms, started_at_ms, finished_at_ms
+            "SELECT sequence, name, scope, handler, attempt, status, output, decision, error, retry_at_ms,
+                    started_at_ms, finished_at_ms
              FROM steps WHERE run_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
         )?
         .query_map(params![run.to_integer(), after, limit], |row| {
             Ok(StepRow {
                 sequence: row.get(0)?,
                 name: row.get(1)?,
-                handler: word(row, 2, Handler::parse)?,
-                attempt: row.get(3)?,
-                status: word(row, 4, StepStatus::parse)?,
-                output: row.get(5)?,
-                error: row.get(6)?,
-                retry_at_ms: row.get(7)?,
-                started_at_ms: row.get(8)?,
-                finished_at_ms: row.get(9)?,
+                scope: row.get(2)?,
+                handler: word(row, 3, Handler::parse)?,
+                attempt: row.get(4)?,
+                status: word(row, 5, StepStatus::parse)?,
+                output: row.get(6)?,
+                decision: row.get(7)?,
+                error: row.get(8)?,
+                retry_at_ms: row.get(9)?,
+                started_at_ms: row.get(10)?,
+                finished_at_ms: row.get(11)?,
             })
         })?
         .collect()
@@ -129,7 +166,8 @@ pub fn list(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>> 
         conditions.push("status = :status");
         values.push((":status", &status));
         conditions.push(match wanted {
-            RunStatus::Pending | RunStatus::Running | RunStatus::Waiting => "open = 1",
+            RunStatus::Pending | RunStatus::Running => "open = 1 AND status <> 'waiting'",
+            RunStatus::Waiting => "status = 'waiting'",
             RunStatus::Failed | RunStatus::Cancelled | RunStatus::Stuck => {
                 "(status = 'failed' OR status = 'cancelled' OR status = 'stuck')"
             }
@@ -164,7 +202,143 @@ fn run_row(row: &Row<'_>) -> Result<RunRow> {
         error: row.get(8)?,
         created_at_ms: row.get(9)?,
         finished_at_ms: row.get(10)?,
+        parent: optional_run_id(row, 11)?,
+        replay_of: optional_run_id(row, 12)?,
+        start_at_ms: row.get(13)?,
     })
+}
+
+pub fn output(connection: &Connection, run: RunId, sequence: u32) -> Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT output FROM steps WHERE run_id = ?1 AND sequence = ?2")?
+        .query_row(params![run.to_integer(), sequence], |row| row.get(0))
+}
+
+pub fn events(connection: &Connection) -> Result<Vec<(String, StoredEvent)>> {
+    connection
+        .prepare_cached("SELECT event_id, payload, name FROM events ORDER BY event_id")?
+        .query_map([], |row| Ok((row.get(2)?, event(row)?)))?
+        .collect()
+}
+
+pub fn next_event(connection: &Connection, place: &Place, name: &str) -> Result<Option<StoredEvent>> {
+    connection
+        .prepare_cached(
+            "SELECT event_id, payload FROM events WHERE name = ?1 AND event_id >
+               (SELECT after_event_id FROM waits WHERE event = ?1 AND run_id = ?2 AND name = ?3 AND scope = ?4)
+             ORDER BY event_id LIMIT 1",
+        )?
+        .query_row(params![name, place.run.to_integer(), &*place.name, &*place.scope], event)
+        .optional()
+}
+
+fn event(row: &Row<'_>) -> Result<StoredEvent> {
+    Ok(StoredEvent { id: row.get(0)?, payload: row.get(1)? })
+}
+
+pub fn is_awaited(connection: &Connection, name: &str) -> Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM waits WHERE event = ?1)")?
+        .query_row([name], |row| row.get(0))
+}
+
+pub fn waits(connection: &Connection, event: &str, id: i64, after: Option<&Place>, limit: u32) -> Result<Vec<Place>> {
+    let (run, name, scope) = match after {
+        Some(place) => (place.run.to_integer(), &*place.name, &*place.scope),
+        None => (-1, "", ""),
+    };
+    connection
+        .prepare_cached(
+            "SELECT run_id, name, scope FROM waits
+             WHERE event = ?1 AND (run_id, name, scope) > (?2, ?3, ?4) AND after_event_id < ?5
+             ORDER BY run_id, name, scope LIMIT ?6",
+        )?
+        .query_map(params![event, run, name, scope, id, limit], place)?
+        .collect()
+}
+
+fn place(row: &Row<'_>) -> Result<Place> {
+    let text = |column| row.get_ref(column)?.as_str().map(Into::into).map_err(Error::from);
+    Ok(Place { run: run_id(row, 0)?, name: text(1)?, scope: text(2)? })
+}
+
+const APPROVALS: &str = "SELECT approvals.run_id, name, scope, workflow_id, definition_id, approvals.status, \
+                         opened_at_ms, expires_at_ms \
+                         FROM approvals JOIN workflow_runs ON workflow_runs.id = approvals.run_id";
+
+fn approval_row(row: &Row<'_>) -> Result<ApprovalRow> {
+    Ok(ApprovalRow {
+        place: place(row)?,
+        workflow_id: row.get(3)?,
+        definition: row.get(4)?,
+        status: word(row, 5, ApprovalStatus::parse)?,
+        opened_at_ms: row.get(6)?,
+        expires_at_ms: row.get(7)?,
+    })
+}
+
+pub fn approval(connection: &Connection, token_hash: &str) -> Result<Option<ApprovalRow>> {
+    connection
+        .prepare_cached(&format!("{APPROVALS} WHERE token_hash = ?1"))?
+        .query_row([token_hash], approval_row)
+        .optional()
+}
+
+pub fn approvals(connection: &Connection, workflow_id: Option<&str>, limit: u32) -> Result<Vec<ApprovalRow>> {
+    let filter = "WHERE approvals.status = 'open' AND (?1 IS NULL OR workflow_id = ?1)";
+    connection
+        .prepare_cached(&format!("{APPROVALS} {filter} ORDER BY approvals.run_id, name, scope LIMIT ?2"))?
+        .query_map(params![workflow_id, limit], approval_row)?
+        .collect()
+}
+
+pub fn state(connection: &Connection, space: &str, key: &str, now_ms: i64) -> Result<Option<StateValue>> {
+    connection
+        .prepare_cached(
+            "SELECT value, expires_at_ms FROM state
+             WHERE space = ?1 AND key = ?2 AND (expires_at_ms IS NULL OR expires_at_ms > ?3)",
+        )?
+        .query_row(params![space, key, now_ms], |row| Ok(StateValue { value: row.get(0)?, expires_at_ms: row.get(1)? }))
+        .optional()
+}
+
+pub fn next_expiry(connection: &Connection) -> Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT min(expires_at_ms) FROM state WHERE expires_at_ms IS NOT NULL")?
+        .query_row([], |row| row.get(0))
+}
+
+pub fn circuits(connection: &Connection) -> Result<Vec<(String, CircuitRow)>> {
+    connection
+        .prepare_cached("SELECT name, failures, open_until_ms FROM circuits")?
+        .query_map([], |row| Ok((row.get(0)?, CircuitRow { failures: row.get(1)?, open_until_ms: row.get(2)? })))?
+        .collect()
+}
+
+pub fn paused(connection: &Connection) -> Result<Vec<String>> {
+    connection.prepare_cached("SELECT workflow_id FROM paused_workflows")?.query_map([], |row| row.get(0))?.collect()
+}
+
+pub fn starts(connection: &Connection, workflow_id: &str, key: &str, back: u32) -> Result<Starts> {
+    let latest: Option<(i64, i64)> = connection
+        .prepare_cached(
+            "SELECT number, at_ms FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 ORDER BY number DESC LIMIT 1",
+        )?
+        .query_row(params![workflow_id, key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((count, latest_ms)) = latest else { return Ok(Starts::default()) };
+    let earlier_ms = connection
+        .prepare_cached("SELECT at_ms FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 AND number = ?3")?
+        .query_row(params![workflow_id, key, count - i64::from(back) + 1], |row| row.get(0))
+        .optional()?;
+    Ok(Starts { count, latest_ms: Some(latest_ms), earlier_ms })
+}
+
+fn optional_run_id(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {
+    let integer: Option<i64> = row.get(column)?;
+    integer
+        .map(|integer| RunId::from_integer(integer).ok_or(Error::IntegralValueOutOfRange(column, integer)))
+        .transpose()
 }
 
 fn run_id(row: &Row<'_>, column: usize) -> Result<RunId> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, Result, params};
 
 use crate::ids::RunId;
-use crate::model::{DefinitionId, RunEnd, RunStatus, Write};
+use crate::model::{DefinitionId, Output, RunEnd, RunStatus, StateValue, Write};
 use crate::store::Claim;
 
 /// Applies one change. A change of a row that is not there is an error, so that nothing is lost silently.
@@ -11,31 +11,44 @@ pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
     match write {
         Write::InsertRun(run) => one(
             connection,
-            "INSERT INTO workflow_runs (id, definition_id, workflow_id, status, open, payload, trigger, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)",
+            "INSERT INTO workflow_runs (id, definition_id, workflow_id, status, open, payload, trigger, created_at_ms,
+                                        parent_run_id, depth, replay_of, start_at_ms, priority, concurrency_key,
+                                        rate_key, idempotency_key, mocks)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             params![
                 run.id.to_integer(),
                 run.definition,
                 run.workflow_id,
                 run.status.as_str(),
-                run.payload,
-                run.trigger,
-                run.created_at_ms
+                run.origin.payload,
+                run.origin.trigger,
+                run.created_at_ms,
+                run.origin.parent.map(RunId::to_integer),
+                run.origin.depth,
+                run.origin.replay_of.map(RunId::to_integer),
+                run.origin.start_at_ms,
+                run.origin.priority,
+                run.origin.concurrency_key,
+                run.origin.rate_key,
+                run.origin.idempotency_key,
+                run.origin.mocks
             ],
         ),
         Write::InsertStep(step) => one(
             connection,
-            "INSERT INTO steps (run_id, sequence, name, handler, attempt, status, output, error, retry_at_ms,
-                                started_at_ms, finished_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO steps (run_id, sequence, name, scope, handler, attempt, status, output, decision, error,
+                                retry_at_ms, started_at_ms, finished_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 step.run.to_integer(),
                 step.sequence,
                 step.name,
+                &*step.scope,
                 step.handler.as_str(),
                 step.attempt,
                 step.status.as_str(),
-                step.output,
+                text(&step.output)?,
+                step.decision,
                 step.error.as_deref(),
                 step.retry_at_ms,
                 step.started_at_ms,
@@ -52,6 +65,11 @@ pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
             "UPDATE workflow_runs SET hook_queued = ?2 WHERE id = ?1",
             params![run.to_integer(), queued],
         ),
+        Write::Reserve(run, at_ms) => one(
+            connection,
+            "UPDATE workflow_runs SET start_at_ms = ?2, rate_key = NULL WHERE id = ?1",
+            params![run.to_integer(), at_ms],
+        ),
         Write::SetDefinition(run, definition) => one(
             connection,
             "UPDATE workflow_runs SET definition_id = ?2 WHERE id = ?1",
@@ -61,26 +79,74 @@ pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
         Write::ParkRun(run, error) => one(
             connection,
             "UPDATE workflow_runs SET status = ?2, error = ?3, open = 0 WHERE id = ?1",
-            params![run.to_integer(), RunStatus::Stuck.as_str(), error],
+            params![run.to_integer(), RunStatus::Stuck.as_str(), &**error],
+        ),
+        Write::ReopenRun(run) => one(
+            connection,
+            "UPDATE workflow_runs SET status = 'pending', error = NULL, finished_at_ms = NULL, open = 1, hook_queued = 0
+             WHERE id = ?1",
+            params![run.to_integer()],
         ),
         Write::CloseRun(run) => {
             one(connection, "UPDATE workflow_runs SET open = 0 WHERE id = ?1", params![run.to_integer()])
         }
-        Write::SetTimer(run, kind, due_at_ms) => one(
+        Write::SetTimer(run, Some(due_at_ms)) => one(
             connection,
-            "INSERT OR REPLACE INTO timers (run_id, kind, due_at_ms) VALUES (?1, ?2, ?3)",
-            params![run.to_integer(), kind.as_str(), due_at_ms],
+            "INSERT OR REPLACE INTO timers (run_id, due_at_ms) VALUES (?1, ?2)",
+            params![run.to_integer(), due_at_ms],
         ),
-        Write::ClearTimer(run, kind) => connection
-            .prepare_cached("DELETE FROM timers WHERE run_id = ?1 AND kind = ?2")?
-            .execute(params![run.to_integer(), kind.as_str()])
-            .map(drop),
+        Write::SetTimer(run, None) => {
+            any(connection, "DELETE FROM timers WHERE run_id = ?1", params![run.to_integer()])
+        }
+        // A stuck run that is taken up again waits anew.
+        Write::OpenWait(place, event) => one(
+            connection,
+            "INSERT OR REPLACE INTO waits (event, run_id, name, scope, after_event_id)
+             VALUES (?1, ?2, ?3, ?4, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0))",
+            params![&**event, place.run.to_integer(), &*place.name, &*place.scope],
+        ),
+        Write::AdvanceWait(place, event, seen) => any(
+            connection,
+            "UPDATE waits SET after_event_id = ?5 WHERE event = ?1 AND run_id = ?2 AND name = ?3 AND scope = ?4",
+            params![&**event, place.run.to_integer(), &*place.name, &*place.scope, seen],
+        ),
+        Write::CloseWait(place, event) => any(
+            connection,
+            "DELETE FROM waits WHERE event = ?1 AND run_id = ?2 AND name = ?3 AND scope = ?4",
+            params![&**event, place.run.to_integer(), &*place.name, &*place.scope],
+        ),
+        // A step that a retried run comes to again asks under the same token again.
+        Write::OpenApproval(place, token_hash, opened_at_ms, expires_at_ms) => one(
+            connection,
+            "INSERT OR REPLACE INTO approvals (run_id, name, scope, token_hash, status, opened_at_ms, expires_at_ms)
+             VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6)",
+            params![place.run.to_integer(), &*place.name, &*place.scope, token_hash, opened_at_ms, expires_at_ms],
+        ),
+        Write::CloseApproval(place, status) => any(
+            connection,
+            "UPDATE approvals SET status = ?4 WHERE run_id = ?1 AND name = ?2 AND scope = ?3 AND status = 'open'",
+            params![place.run.to_integer(), &*place.name, &*place.scope, status.as_str()],
+        ),
+        Write::SetCircuit(name, circuit) => one(
+            connection,
+            "INSERT OR REPLACE INTO circuits (name, failures, open_until_ms) VALUES (?1, ?2, ?3)",
+            params![&**name, circuit.failures, circuit.open_until_ms],
+        ),
+    }
+}
+
+/// The engine has put outputs together before they come here.
+fn text<'a>(output: &'a Output<'_>) -> Result<Option<&'a str>> {
+    match output {
+        Output::Absent => Ok(None),
+        Output::Text(text) => Ok(Some(text)),
+        Output::Copy(_) | Output::List(_) | Output::Object(_) => Err(rusqlite::Error::StatementChangedRows(0)),
     }
 }
 
 /// The output is read first and bound: with a subquery inside, SQLite builds a temporary table for each UPDATE, which
 /// makes the end of a run cost more than all the rest of it.
-fn end_run(connection: &Connection, end: &RunEnd<'_>) -> Result<()> {
+fn end_run(connection: &Connection, end: &RunEnd) -> Result<()> {
     let run = end.run.to_integer();
     let output: Option<String> = match end.output_of {
         None => None,
@@ -137,6 +203,93 @@ pub fn claim(connection: &Connection, workflow_id: &str, key: &str, claim: &Clai
         })
 }
 
+/// Removes a run and everything that belongs to it. Its waits are gone since it ended.
+pub fn delete_run(connection: &Connection, run: RunId) -> Result<()> {
+    let run = params![run.to_integer()];
+    // Two scalars, because SQLite builds a temporary table for `IN`.
+    let idempotency = "DELETE FROM idempotency
+                       WHERE workflow_id = (SELECT workflow_id FROM workflow_runs WHERE id = ?1)
+                         AND key = (SELECT idempotency_key FROM workflow_runs WHERE id = ?1)";
+    any(connection, idempotency, run)?;
+    any(connection, "DELETE FROM steps WHERE run_id = ?1", run)?;
+    any(connection, "DELETE FROM approvals WHERE run_id = ?1", run)?;
+    any(connection, "DELETE FROM timers WHERE run_id = ?1", run)?;
+    let last_removed = "INSERT INTO last_removed (id, run_id) VALUES (1, ?1)
+                        ON CONFLICT (id) DO UPDATE SET run_id = max(run_id, excluded.run_id)";
+    any(connection, last_removed, run)?;
+    any(connection, "DELETE FROM workflow_runs WHERE id = ?1", run)
+}
+
+pub fn insert_event(connection: &Connection, name: &str, payload: Option<&str>, now_ms: i64) -> Result<i64> {
+    one(
+        connection,
+        "INSERT INTO events (name, payload, published_at_ms) VALUES (?1, ?2, ?3)",
+        params![name, payload, now_ms],
+    )?;
+    Ok(connection.last_insert_rowid())
+}
+
+pub fn forget_events(connection: &Connection, name: &str) -> Result<u64> {
+    let forgotten = connection
+        .prepare_cached(
+            "DELETE FROM events WHERE name = ?1 AND NOT EXISTS
+               (SELECT 1 FROM waits WHERE waits.event = ?1 AND waits.after_event_id < events.event_id)",
+        )?
+        .execute(params![name])?;
+    Ok(forgotten as u64)
+}
+
+pub fn set_state(connection: &Connection, space: &str, key: &str, value: Option<&StateValue>) -> Result<()> {
+    match value {
+        Some(StateValue { value, expires_at_ms }) => one(
+            connection,
+            "INSERT OR REPLACE INTO state (space, key, value, expires_at_ms) VALUES (?1, ?2, ?3, ?4)",
+            params![space, key, value, expires_at_ms],
+        ),
+        None => any(connection, "DELETE FROM state WHERE space = ?1 AND key = ?2", params![space, key]),
+    }
+}
+
+pub fn expire_state(connection: &Connection, now_ms: i64, limit: u32) -> Result<()> {
+    let over: Vec<(String, String)> = connection
+        .prepare_cached("SELECT space, key FROM state WHERE expires_at_ms <= ?1 ORDER BY expires_at_ms LIMIT ?2")?
+        .query_map(params![now_ms, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    over.iter().try_for_each(|(space, key)| set_state(connection, space, key, None))
+}
+
+pub fn set_paused(connection: &Connection, workflow_id: &str, paused: bool) -> Result<()> {
+    let sql = match paused {
+        true => "INSERT OR IGNORE INTO paused_workflows (workflow_id) VALUES (?1)",
+        false => "DELETE FROM paused_workflows WHERE workflow_id = ?1",
+    };
+    any(connection, sql, params![workflow_id])
+}
+
+pub fn add_start(
+    connection: &Connection,
+    workflow_id: &str,
+    key: &str,
+    number: i64,
+    at_ms: i64,
+    keep: u32,
+) -> Result<()> {
+    one(
+        connection,
+        "INSERT INTO rate_starts (workflow_id, key, number, at_ms) VALUES (?1, ?2, ?3, ?4)",
+        params![workflow_id, key, number, at_ms],
+    )?;
+    any(
+        connection,
+        "DELETE FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 AND number <= ?3",
+        params![workflow_id, key, number - i64::from(keep)],
+    )
+}
+
+fn any(connection: &Connection, sql: &str, params: impl Params) -> Result<()> {
+    connection.prepare_cached(sql)?.execute(params).map(drop)
+}
+
 fn one(connection: &Connection, sql: &str, params: impl Params) -> Result<()> {
     match connection.prepare_cached(sql)?.execute(params)? {
         1 => Ok(()),
@@ -152,7 +305,9 @@ mod tests {
     #[test]
     fn the_statements_of_every_run_build_no_temporary_tables() {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("../migrations/0001_runs.sql")).unwrap();
+        for migration in crate::store::sqlite::MIGRATIONS {
+            connection.execute_batch(migration).unwrap();
+        }
         let source = include_str!("write.rs");
         let statements: Vec<&str> = source
             .split('"')

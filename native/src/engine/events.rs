@@ -1,0 +1,94 @@
+//! Events: stored while somebody who waits has not been told, told in order, forgotten when all have.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::error::{Code, Error, Result};
+use crate::limits;
+use crate::machine::Event;
+use crate::model::{Place, StoredEvent};
+use crate::protocol::{CommandResult, Publish};
+use crate::value;
+
+/// An event on its way to those who wait for it.
+#[derive(Debug)]
+pub struct Delivery {
+    name: Arc<str>,
+    event: StoredEvent,
+    /// The last one that was told.
+    after: Option<Place>,
+    /// Since when the rest waits.
+    pub since_ms: i64,
+}
+
+impl Engine {
+    pub(super) fn publish(&mut self, publish: &Publish<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
+        super::commands::check_text("event name", &publish.name, limits::NAME_LENGTH)?;
+        let payload = value::check_optional("payload", publish.payload)?;
+        if !self.store.is_awaited(&publish.name)? {
+            return Ok(CommandResult::Published { event: None });
+        }
+        if self.events_stored >= limits::EVENTS {
+            let message = "too many events are kept for waits that have not seen them; try again when some have ended";
+            return Err(Error::new(Code::TooManyEvents, message));
+        }
+        let id = self.store.insert_event(&publish.name, payload, now_ms)?;
+        self.events_stored += 1;
+        let event = StoredEvent { id, payload: payload.map(str::to_owned) };
+        let name: Arc<str> = publish.name.as_ref().into();
+        self.deliveries.push_back(Delivery { name, event, after: None, since_ms: now_ms });
+        self.deliver_events(now_ms)?;
+        Ok(CommandResult::Published { event: Some(id) })
+    }
+
+    /// Tells events to those who wait for them, as many as one commit may.
+    pub(super) fn deliver_events(&mut self, now_ms: i64) -> Result<()> {
+        let mut room = limits::DELIVERIES_PER_COMMIT as u32;
+        while let Some(mut delivery) = self.deliveries.pop_front() {
+            let places = self.store.waits(&delivery.name, delivery.event.id, delivery.after.as_ref(), room)?;
+            room -= places.len() as u32;
+            let rest = room == 0;
+            for place in places {
+                self.tell_event(&place, &delivery.event, now_ms)?;
+                self.meet_needs(now_ms)?;
+                delivery.after = Some(place);
+            }
+            if rest {
+                self.deliveries.push_front(delivery);
+                return Ok(());
+            }
+            self.events_seen.insert(delivery.name);
+        }
+        Ok(())
+    }
+
+    /// Tells an event to one who waits.
+    pub(super) fn tell_event(&mut self, place: &Place, event: &StoredEvent, now_ms: i64) -> Result<()> {
+        let Some(active) = self.active_or_read(place.run, now_ms)? else { return Ok(()) };
+        let slot_free = self.slots.is_free_for(&active) && self.is_defined(&active);
+        let event = Event::EventArrived { name: &place.name, scope: &place.scope, event };
+        self.transition(active, event, now_ms, slot_free).map(drop)
+    }
+
+    /// Removes events that everybody has seen.
+    pub(super) fn forget_events(&mut self) -> Result<()> {
+        if !self.deliveries.is_empty() {
+            return Ok(());
+        }
+        for name in std::mem::take(&mut self.events_seen) {
+            self.events_stored = self.events_stored.saturating_sub(self.store.forget_events(&name)?);
+        }
+        Ok(())
+    }
+
+    /// Events that were stored and not told to all before the process ended, or before a commit failed.
+    pub(super) fn recall_events(&mut self) -> Result<()> {
+        let events = self.store.events()?;
+        self.events_stored = events.len() as u64;
+        self.events_seen.clear();
+        let delivery =
+            |(name, event): (String, StoredEvent)| Delivery { name: name.into(), event, after: None, since_ms: 0 };
+        self.deliveries = events.into_iter().map(delivery).collect();
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! Rate limits: at most so many runs begin in any stretch of time, in the order in which they were started.
+//!
+//! A run that is started reserves the earliest time that is allowed: not before the one before it, and not within
+//! `per_ms` of the one that is `count` starts ago. So nothing queues, and the limit holds across restarts. A run with
+//! a delay does so when its delay is over.
+
+use super::{Active, Engine};
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::machine::Event;
+
+impl Engine {
+    /// When a run may begin that is ready to: now or later. The workflow has a rate limit.
+    pub(super) fn reserve_start(&mut self, graph: &Graph, key: &str, now_ms: i64) -> Result<i64> {
+        let Some(limit) = graph.definition.rate_limit else { return Ok(now_ms) };
+        let starts = self.store.starts(graph.workflow_id(), key, limit.count)?;
+        let per_ms = i64::try_from(limit.per_ms).unwrap_or(i64::MAX);
+        let free_at_ms = starts.earlier_ms.map(|earlier_ms| earlier_ms.saturating_add(per_ms));
+        let at_ms = [Some(now_ms), starts.latest_ms, free_at_ms].into_iter().flatten().max().unwrap_or(now_ms);
+        self.store.add_start(graph.workflow_id(), key, starts.count + 1, at_ms, limit.count)?;
+        Ok(at_ms)
+    }
+
+    /// A run whose delay is over reserves its time. Gives it back if that time has come.
+    pub(super) fn begin_delayed(&mut self, active: Active, now_ms: i64) -> Result<Option<Active>> {
+        let is_over = active.run.begins_at_ms().is_some_and(|begins_at_ms| begins_at_ms <= now_ms);
+        let Some(key) = active.run.rate_key.clone().filter(|_| is_over) else { return Ok(Some(active)) };
+        let (id, graph) = (active.run.id, active.graph.clone());
+        let at_ms = self.reserve_start(&graph, &key, now_ms)?;
+        self.transition(active, Event::Reserved { at_ms }, now_ms, false)?;
+        if at_ms > now_ms { Ok(None) } else { self.activate(id, now_ms) }
+    }
+}

@@ -1,0 +1,108 @@
+//! Whether what a row says of the world outside its run is true.
+
+use serde_json::Value;
+
+use super::{Auditor, Verdict, broken, ensure};
+use crate::ids::RunId;
+use crate::model::{RunStatus, StepStatus};
+use crate::sim::oracle::{Fact, marks};
+use crate::sim::workload::Told;
+
+impl Auditor {
+    pub(super) fn check_fact(&mut self, run: RunId, fact: Fact) -> Verdict {
+        match fact {
+            Fact::Added(count) => {
+                if let Some(seen) = self.runs.get(&run) {
+                    *self.counts.entry(seen.row.workflow_id.clone()).or_default() += count;
+                }
+                Ok(())
+            }
+            Fact::Recalled { output } => self.recalled(run, &output),
+            Fact::Taken { event, payload, .. } => self.taken(run, &event, payload.as_deref()),
+            Fact::Answered { name, scope, output } => self.was_answered(run, &name, &scope, &output),
+            Fact::ChildStarted { child, payload } => self.child_started(run, child, payload.as_deref()),
+            Fact::ChildGave { child, result } => self.child_gave(run, child, &result),
+            Fact::CircuitOpen { circuit } => {
+                let is_open =
+                    |row: Option<&crate::model::CircuitRow>| row.is_some_and(|row| row.open_until_ms.is_some());
+                let was = is_open(self.circuits_before.get(&circuit)) || is_open(self.circuits.get(&circuit));
+                // One that opened and closed again within this transaction left no trace.
+                let moved = self.circuits_before.get(&circuit) != self.circuits.get(&circuit);
+                ensure(was || moved, "only an open circuit refuses", || format!("{circuit} refused {run}"))
+            }
+            Fact::Ending { code } => self.ending(run, &code),
+            Fact::Rejected { .. } | Fact::Crashed | Fact::TakenUp => Ok(()),
+        }
+    }
+
+    fn recalled(&self, run: RunId, output: &str) -> Verdict {
+        let rule = "what is recalled was recorded";
+        let mark = marks::mark(output).map_err(|wrong| broken(rule, wrong))?;
+        let workflow = self.runs.get(&run).map(|seen| &seen.row.workflow_id);
+        let made = self.runs.get(&mark.run).filter(|seen| Some(&seen.row.workflow_id) == workflow);
+        let is_recorded = made.is_some_and(|seen| {
+            let is_it = |step: &crate::model::StepRow| {
+                step.status == StepStatus::Completed && step.output.as_deref() == Some(output)
+            };
+            seen.steps.iter().any(is_it)
+        });
+        ensure(is_recorded, rule, || format!("{run} recalled {output}"))
+    }
+
+    fn taken(&self, run: RunId, event: &str, payload: Option<&str>) -> Verdict {
+        let rule = "a wait ends with an event that was told after it began";
+        let told: Option<Told> = payload.and_then(|payload| serde_json::from_str(payload).ok());
+        let published = told.as_ref().and_then(|told| self.published.get(&told.publication));
+        ensure(published.is_some_and(|published| published.name == event), rule, || {
+            format!("{run} waited for {event} and got {payload:?}")
+        })
+    }
+
+    fn was_answered(&self, run: RunId, name: &str, scope: &str, output: &str) -> Verdict {
+        let value: Value = serde_json::from_str(output).unwrap_or_default();
+        let answer = value["answer"].as_u64().and_then(|number| self.answers.get(&number));
+        let is_it = answer.is_some_and(|(place, approved)| {
+            let status = if *approved { "approved" } else { "rejected" };
+            place.run == run
+                && place.name == name
+                && place.scope == scope
+                && value["approved"] == *approved
+                && value["timedOut"] == false
+                && value["status"] == status
+        });
+        ensure(is_it, "an approval gives what was answered", || format!("{run}: {output} at {name}@{scope}"))
+    }
+
+    fn child_started(&mut self, run: RunId, child: RunId, payload: Option<&str>) -> Verdict {
+        let rule = "a parent that waits has a child";
+        let seen = self.runs.get(&child).ok_or_else(|| broken(rule, format!("{child} of {run} is not stored")))?;
+        let fits = seen.row.parent == Some(run) && seen.row.payload.as_deref() == payload;
+        ensure(fits, rule, || format!("{:?} is not what {run} wanted, with {payload:?}", seen.row))?;
+        self.children.entry(run).or_default().insert(child);
+        Ok(())
+    }
+
+    fn child_gave(&self, run: RunId, child: RunId, result: &Result<Option<String>, String>) -> Verdict {
+        let rule = "a parent gets what its child gave";
+        let seen = self.runs.get(&child).ok_or_else(|| broken(rule, format!("{child} of {run} is not stored")))?;
+        if seen.was_taken_up_in(self.transaction) {
+            return Ok(());
+        }
+        let fits = match (result, seen.row.status) {
+            (Ok(output), RunStatus::Completed) => *output == seen.row.output,
+            (Err(error), RunStatus::Failed) => Some(error) == seen.row.error.as_ref(),
+            (Err(error), RunStatus::Cancelled) => marks::error_code(Some(error)) == "subflow_cancelled",
+            _ => false,
+        };
+        ensure(fits, rule, || format!("{run} got {result:?} of {:?}", seen.row))
+    }
+
+    fn ending(&self, run: RunId, code: &str) -> Verdict {
+        let Some(seen) = self.runs.get(&run) else { return Ok(()) };
+        let asked = code != "cancelled"
+            || self.asked_to_cancel.contains(&run)
+            || seen.row.parent.is_some()
+            || seen.walk.is_at_cancel();
+        ensure(asked, "nobody is cancelled unasked", || format!("{:?}", seen.row))
+    }
+}

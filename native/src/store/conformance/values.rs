@@ -1,0 +1,127 @@
+//! Values that outlive runs: state, circuits, what is paused, and starts under a rate limit.
+
+use super::*;
+use crate::model::CircuitRow;
+
+pub const CASES: &[Case] = &[
+    ("keeps values by space and key", keeps_values),
+    ("hides a value whose time is over", hides_expired_values),
+    ("removes values whose time is over, up to a limit", expires_values),
+    ("keeps circuits by name", keeps_circuits),
+    ("keeps which workflows are paused", keeps_paused_workflows),
+    ("finds the start that is exactly so many ago", finds_earlier_starts),
+    ("forgets starts that are long ago, and keeps counting", forgets_starts),
+    ("counts starts of every workflow and key apart", keeps_starts_apart),
+];
+
+fn set(store: &mut dyn Store, space: &str, key: &str, new: Option<StateValue>) {
+    committed(store, |store| store.set_state(space, key, new.as_ref()).unwrap());
+}
+
+fn keeps_values(store: &mut dyn Store) {
+    set(store, "orders", "count", Some(value("1", None)));
+    set(store, "", "count", Some(value("2", None)));
+    set(store, "@orders", "count", Some(value(r#"{"a": 3}"#, None)));
+    set(store, "orders", "other", Some(value("4", None)));
+    let text = |store: &mut dyn Store, space, key| store.state(space, key, 0).unwrap().map(|value| value.value);
+    assert_eq!(text(store, "orders", "count").as_deref(), Some("1"));
+    assert_eq!(text(store, "", "count").as_deref(), Some("2"));
+    assert_eq!(text(store, "@orders", "count").as_deref(), Some(r#"{"a": 3}"#));
+    assert_eq!(text(store, "mails", "count"), None);
+    set(store, "orders", "count", Some(value("5", None)));
+    assert_eq!(text(store, "orders", "count").as_deref(), Some("5"));
+    set(store, "orders", "count", None);
+    set(store, "orders", "count", None);
+    assert_eq!(text(store, "orders", "count"), None);
+    assert_eq!(text(store, "", "count").as_deref(), Some("2"));
+    assert_eq!(text(store, "orders", "other").as_deref(), Some("4"));
+}
+
+fn hides_expired_values(store: &mut dyn Store) {
+    set(store, "orders", "count", Some(value("1", Some(50))));
+    assert_eq!(store.state("orders", "count", 49).unwrap(), Some(value("1", Some(50))));
+    assert_eq!(store.state("orders", "count", 50).unwrap(), None);
+    set(store, "orders", "count", Some(value("1", None)));
+    assert_eq!(store.state("orders", "count", i64::MAX).unwrap(), Some(value("1", None)));
+}
+
+fn expires_values(store: &mut dyn Store) {
+    assert_eq!(store.next_expiry().unwrap(), None);
+    for (key, expires_at_ms) in [("a", Some(10)), ("b", Some(30)), ("c", Some(20)), ("d", None), ("e", Some(99))] {
+        set(store, "orders", key, Some(value("1", expires_at_ms)));
+        set(store, "", key, Some(value("1", None)));
+    }
+    let left = |store: &mut dyn Store| {
+        ["a", "b", "c", "d", "e"].iter().filter(|key| store.state("orders", key, 0).unwrap().is_some()).count()
+    };
+    let expire =
+        |store: &mut dyn Store, now_ms, limit| committed(store, |store| store.expire_state(now_ms, limit).unwrap());
+    assert_eq!(store.next_expiry().unwrap(), Some(10));
+    expire(store, 9, 100);
+    assert_eq!(left(store), 5);
+    expire(store, 30, 2);
+    assert_eq!(left(store), 3);
+    expire(store, 30, 2);
+    assert_eq!(left(store), 2);
+    assert_eq!(store.next_expiry().unwrap(), Some(99));
+    assert!(["a", "b", "c"].iter().all(|key| store.state("", key, i64::MAX).unwrap().is_some()));
+}
+
+fn keeps_circuits(store: &mut dyn Store) {
+    assert!(store.circuits().unwrap().is_empty());
+    let circuit = |failures, open_until_ms| CircuitRow { failures, open_until_ms };
+    let set = |name: &str, circuit| Write::SetCircuit(name.into(), circuit);
+    commit(store, &[set("bank", circuit(1, None)), set("post", circuit(5, Some(70))), set("bank", circuit(2, None))]);
+    let mut all = store.circuits().unwrap();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(all, [("bank".to_owned(), circuit(2, None)), ("post".to_owned(), circuit(5, Some(70)))]);
+}
+
+fn keeps_paused_workflows(store: &mut dyn Store) {
+    let pause =
+        |store: &mut dyn Store, workflow, paused| committed(store, |store| store.set_paused(workflow, paused).unwrap());
+    assert!(store.paused().unwrap().is_empty());
+    for (workflow, paused) in [("orders", true), ("mails", true), ("orders", true), ("mails", false), ("never", false)]
+    {
+        pause(store, workflow, paused);
+    }
+    assert_eq!(store.paused().unwrap(), ["orders"]);
+    pause(store, "orders", false);
+    assert!(store.paused().unwrap().is_empty());
+}
+
+/// Adds starts at these times, of which so many are kept.
+fn add(store: &mut dyn Store, key: &str, times: impl IntoIterator<Item = i64>, keep: u32) {
+    for at_ms in times {
+        committed(store, |store| {
+            let count = store.starts("orders", key, 1).unwrap().count;
+            store.add_start("orders", key, count + 1, at_ms, keep).unwrap();
+        });
+    }
+}
+
+fn finds_earlier_starts(store: &mut dyn Store) {
+    assert_eq!(store.starts("orders", "", 3).unwrap(), Starts::default());
+    add(store, "", [10, 20, 30, 30], 100);
+    for (back, earlier_ms) in [(1, Some(30)), (2, Some(30)), (3, Some(20)), (4, Some(10)), (5, None)] {
+        let expected = Starts { count: 4, latest_ms: Some(30), earlier_ms };
+        assert_eq!(store.starts("orders", "", back).unwrap(), expected, "{back}");
+    }
+}
+
+fn forgets_starts(store: &mut dyn Store) {
+    add(store, "", (1..=10).map(|number| number * 10), 3);
+    for (back, earlier_ms) in [(1, Some(100)), (3, Some(80)), (4, None)] {
+        let expected = Starts { count: 10, latest_ms: Some(100), earlier_ms };
+        assert_eq!(store.starts("orders", "", back).unwrap(), expected, "{back}");
+    }
+}
+
+fn keeps_starts_apart(store: &mut dyn Store) {
+    add(store, "", [10, 20], 1);
+    add(store, "tenant", [30], 1);
+    assert_eq!(store.starts("orders", "", 1).unwrap(), Starts { count: 2, latest_ms: Some(20), earlier_ms: Some(20) });
+    assert_eq!(store.starts("orders", "tenant", 1).unwrap().count, 1);
+    assert_eq!(store.starts("orders", "other", 1).unwrap(), Starts::default());
+    assert_eq!(store.starts("mails", "", 1).unwrap(), Starts::default());
+}

@@ -1,0 +1,75 @@
+//! A store whose commits fail when they are told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cronflow::error::{Code, Error, Result};
+use cronflow::ids::RunId;
+use cronflow::model::{
+    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
+    Timer, Write,
+};
+use cronflow::store::{Claim, Starts, Store};
+
+/// The store behind it does the work.
+pub struct FailingStore {
+    pub inner: Box<dyn Store>,
+    pub commits_fail: Arc<AtomicBool>,
+}
+
+macro_rules! pass_on {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {
+        $(fn $name(&mut self, $($argument: $type),*) -> $result {
+            self.inner.$name($($argument),*)
+        })+
+    };
+}
+
+impl Store for FailingStore {
+    fn commit(&mut self) -> Result<()> {
+        if self.commits_fail.load(Ordering::Relaxed) {
+            return Err(Error::new(Code::DiskFull, "the disk is full, because the test says so"));
+        }
+        self.inner.commit()
+    }
+
+    fn rollback(&mut self) {
+        self.inner.rollback();
+    }
+
+    pass_on! {
+        fn begin() -> Result<()>;
+        fn write(write: &Write<'_>) -> Result<()>;
+        fn define(workflow_id: &str, hash: &str, definition: &str, now_ms: i64) -> Result<DefinitionId>;
+        fn definition(id: DefinitionId) -> Result<Option<String>>;
+        fn claim(workflow_id: &str, key: &str, claim: &Claim) -> Result<Option<Claim>>;
+        fn delete_run(run: RunId) -> Result<()>;
+        fn summary(run: RunId) -> Result<Option<RunSummary>>;
+        fn ready_runs(workflow_id: &str) -> Result<Vec<RunId>>;
+        fn parked_runs(workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
+        fn due_timers(now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
+        fn next_timer() -> Result<Option<i64>>;
+        fn last_run() -> Result<Option<RunId>>;
+        fn run(id: RunId) -> Result<Option<RunRow>>;
+        fn history(run: RunId, after: u32, limit: u32) -> Result<Vec<StepRow>>;
+        fn output(run: RunId, sequence: u32) -> Result<Option<String>>;
+        fn list(filter: &RunFilter) -> Result<Vec<RunRow>>;
+        fn insert_event(name: &str, payload: Option<&str>, now_ms: i64) -> Result<i64>;
+        fn events() -> Result<Vec<(String, StoredEvent)>>;
+        fn next_event(place: &Place, name: &str) -> Result<Option<StoredEvent>>;
+        fn is_awaited(name: &str) -> Result<bool>;
+        fn waits(name: &str, event: i64, after: Option<&Place>, limit: u32) -> Result<Vec<Place>>;
+        fn forget_events(name: &str) -> Result<u64>;
+        fn approval(token_hash: &str) -> Result<Option<ApprovalRow>>;
+        fn approvals(workflow_id: Option<&str>, limit: u32) -> Result<Vec<ApprovalRow>>;
+        fn state(space: &str, key: &str, now_ms: i64) -> Result<Option<StateValue>>;
+        fn set_state(space: &str, key: &str, value: Option<&StateValue>) -> Result<()>;
+        fn expire_state(now_ms: i64, limit: u32) -> Result<()>;
+        fn next_expiry() -> Result<Option<i64>>;
+        fn circuits() -> Result<Vec<(String, CircuitRow)>>;
+        fn paused() -> Result<Vec<String>>;
+        fn set_paused(workflow_id: &str, paused: bool) -> Result<()>;
+        fn starts(workflow_id: &str, key: &str, back: u32) -> Result<Starts>;
+        fn add_start(workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> Result<()>;
+    }
+}

@@ -1,0 +1,311 @@
+//! What may execute, when, and how long it is kept.
+
+mod harness;
+
+use std::collections::BTreeSet;
+
+use harness::{World, live, node, step};
+use serde_json::{Value, json};
+
+fn workflow(id: &str, more: Value) -> Value {
+    let mut definition = json!({ "id": id, "nodes": [step("work")] });
+    definition.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    definition
+}
+
+fn set<'a>(runs: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
+    runs.into_iter().cloned().collect()
+}
+
+/// Finishes whatever executes, until nothing does; gives the runs in the order in which they executed.
+fn finish_all(world: &mut World) -> Vec<String> {
+    let mut order = Vec::new();
+    while let Some(run) = world.executing_runs().pop_first() {
+        world.finish(&run, "work", 1);
+        order.push(run);
+    }
+    order
+}
+
+#[test]
+fn no_more_runs_execute_than_the_host_has_slots_for() {
+    live(|world| {
+        world.define(workflow("orders", json!({})));
+        world.offer(2);
+        let runs: Vec<String> = (0..5).map(|_| world.start("orders")).collect();
+        assert_eq!(world.executing_runs(), set(&runs[..2]));
+        world.finish(&runs[1], "work", 1);
+        assert_eq!(world.executing_runs(), set([&runs[0], &runs[2]]));
+        world.finish(&runs[0], "work", 1);
+        assert_eq!(world.executing_runs(), set(&runs[2..4]));
+        world.offer(3);
+        assert_eq!(world.executing_runs(), set(&runs[2..]));
+    });
+}
+
+#[test]
+fn no_more_runs_of_a_workflow_execute_than_it_says() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "concurrency": 2 })));
+        world.define(workflow("mails", json!({})));
+        let runs: Vec<String> = (0..4).map(|_| world.start("orders")).collect();
+        let mail = world.start("mails");
+        assert_eq!(world.executing_runs(), set([&runs[0], &runs[1], &mail]), "others are not held up");
+        world.finish(&runs[0], "work", 1);
+        assert_eq!(world.executing_runs(), set([&runs[1], &runs[2], &mail]));
+        world.fail(&runs[1], "work", "no");
+        assert_eq!(world.executing_runs(), set([&runs[2], &runs[3], &mail]));
+    });
+}
+
+#[test]
+fn every_concurrency_key_has_the_workflows_concurrency_to_itself() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "concurrency": 1 })));
+        let of =
+            |world: &mut World, key: &str| world.start_with(json!({ "workflow": "orders", "concurrency_key": key }));
+        let (a1, a2, b1) = (of(world, "a"), of(world, "a"), of(world, "b"));
+        let without = world.start("orders");
+        assert_eq!(world.executing_runs(), set([&a1, &b1, &without]));
+        world.finish(&b1, "work", 1);
+        assert_eq!(world.executing_runs(), set([&a1, &without]));
+        world.finish(&a1, "work", 1);
+        assert_eq!(world.executing_runs(), set([&a2, &without]));
+    });
+}
+
+#[test]
+fn a_run_that_waits_holds_no_place_and_takes_one_again_when_it_wakes() {
+    live(|world| {
+        let nodes = json!([step("work"), node("sleep", "rest", json!({ "duration_ms": 100 })), step("more")]);
+        world.define(json!({ "id": "orders", "concurrency": 1, "nodes": nodes }));
+        let (one, other) = (world.start("orders"), world.start("orders"));
+        world.finish(&one, "work", 1);
+        assert_eq!(world.executing_runs(), set([&other]));
+        world.advance(100);
+        assert_eq!(world.executing_runs().len(), 1, "the place is taken");
+        // Another process may have taken up the older one first.
+        let other_first = world.executing_runs() == set([&other]);
+        if other_first {
+            world.finish(&other, "work", 1);
+        }
+        world.finish(&one, "more", 1);
+        if !other_first {
+            world.finish(&other, "work", 1);
+        }
+        world.advance(100);
+        world.finish(&other, "more", 2);
+        assert_eq!((world.output(&one), world.output(&other)), (json!(1), json!(2)));
+    });
+}
+
+#[test]
+fn workflows_that_name_one_queue_share_its_places() {
+    live(|world| {
+        let queue = |id: &str| workflow(id, json!({ "queue": { "name": "mail", "concurrency": 2 } }));
+        world.define(queue("letters"));
+        world.define(queue("parcels"));
+        let runs = [world.start("letters"), world.start("parcels"), world.start("parcels"), world.start("letters")];
+        assert_eq!(world.executing_runs(), set(&runs[..2]));
+        world.finish(&runs[0], "work", 1);
+        assert_eq!(world.executing_runs(), set(&runs[1..3]), "the oldest goes first, whichever workflow it is of");
+        world.finish(&runs[1], "work", 1);
+        assert_eq!(world.executing_runs(), set(&runs[2..]));
+        finish_all(world);
+        assert_eq!(world.status(&runs[3]), "completed");
+    });
+}
+
+#[test]
+fn a_shared_queue_and_a_workflows_own_concurrency_both_hold() {
+    live(|world| {
+        let queue = json!({ "name": "mail", "concurrency": 3 });
+        world.define(workflow("letters", json!({ "queue": queue, "concurrency": 1 })));
+        world.define(workflow("parcels", json!({ "queue": queue })));
+        let letters = [world.start("letters"), world.start("letters")];
+        let parcels = [world.start("parcels"), world.start("parcels"), world.start("parcels")];
+        assert_eq!(world.executing_runs(), set([&letters[0], &parcels[0], &parcels[1]]));
+        world.finish(&letters[0], "work", 1);
+        assert_eq!(world.executing_runs(), set([&letters[1], &parcels[0], &parcels[1]]));
+        finish_all(world);
+        assert_eq!(world.status(&parcels[2]), "completed");
+    });
+}
+
+#[test]
+fn the_higher_priority_goes_first_and_a_level_is_worth_ten_seconds() {
+    live(|world| {
+        world.define(workflow("low", json!({ "priority": -1 })));
+        world.define(workflow("orders", json!({})));
+        world.offer(0);
+        let with =
+            |world: &mut World, priority: i32| world.start_with(json!({ "workflow": "orders", "priority": priority }));
+        let low = world.start("low");
+        let (normal, high, higher) = (world.start("orders"), with(world, 5), with(world, 50));
+        world.advance(9_999);
+        let almost = world.start("orders");
+        world.advance(2);
+        let late = world.start("orders");
+        let capped = with(world, 1_000_000);
+        world.offer(1);
+        assert_eq!(finish_all(world), [capped, higher, high, normal, almost, low, late]);
+    });
+}
+
+/// When each of so many runs begins.
+fn begin_times(world: &mut World, start: impl Fn(&mut World) -> String, count: usize) -> Vec<i64> {
+    let runs: Vec<String> = (0..count).map(|_| start(world)).collect();
+    runs.iter().map(|run| world.inspect(run)["start_at_ms"].as_i64().unwrap_or(1_000)).collect()
+}
+
+#[test]
+fn a_rate_limit_lets_so_many_runs_begin_in_any_stretch_of_time() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 3, "per_ms": 1_000 } })));
+        let first = world.start("orders");
+        world.advance(400);
+        let rest: Vec<String> = (0..5).map(|_| world.start("orders")).collect();
+        assert_eq!(world.executing_runs(), set([&first, &rest[0], &rest[1]]));
+        // In the thousand milliseconds from 1,400 on, those of 1,400, 1,400 and 2,000 begin, and no others.
+        world.advance(599);
+        assert_eq!(world.executing_runs().len(), 3);
+        world.advance(1);
+        assert_eq!(world.executing_runs().len(), 4);
+        world.advance(399);
+        assert_eq!(world.executing_runs().len(), 4);
+        world.advance(1);
+        assert_eq!(world.executing_runs().len(), 6);
+        let late = world.start("orders");
+        world.advance(599);
+        assert!(world.executing(&late).is_empty());
+        world.advance(1);
+        assert_eq!(world.executing(&late), ["work"]);
+    });
+}
+
+#[test]
+fn a_run_that_is_started_with_a_delay_does_not_hold_up_those_started_after_it() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 10, "per_ms": 1_000 } })));
+        world.start_with(json!({ "workflow": "orders", "delay_ms": 3_600_000 }));
+        let run = world.start("orders");
+        assert_eq!(world.executing(&run), ["work"]);
+    });
+}
+
+#[test]
+fn a_delayed_run_takes_its_place_under_the_rate_limit_when_its_delay_is_over() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 1_000 } })));
+        let delayed = world.start_with(json!({ "workflow": "orders", "delay_ms": 500 }));
+        let first = world.start("orders");
+        assert_eq!(world.executing(&first), ["work"]);
+        world.advance(500);
+        assert!(world.executing(&delayed).is_empty(), "the rate is used up until 2,000");
+        world.advance(499);
+        assert!(world.executing(&delayed).is_empty());
+        world.advance(1);
+        assert_eq!(world.executing(&delayed), ["work"]);
+    });
+}
+
+#[test]
+fn a_rate_limit_counts_every_rate_key_apart() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 100 } })));
+        let of = |key: &'static str| {
+            move |world: &mut World| world.start_with(json!({ "workflow": "orders", "rate_key": key }))
+        };
+        assert_eq!(begin_times(world, of("a"), 3), [1_000, 1_100, 1_200]);
+        assert_eq!(begin_times(world, of("b"), 2), [1_000, 1_100]);
+    });
+}
+
+#[test]
+fn a_repeated_start_takes_nothing_from_the_rate() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 100 } })));
+        let idempotency = json!({ "key": "k", "fingerprint": "f" });
+        let once = json!({ "workflow": "orders", "idempotency": idempotency });
+        let first = world.start_with(once.clone());
+        assert_eq!(world.start_with(once.clone()), first);
+        let next = world.start("orders");
+        assert_eq!(world.inspect(&next)["start_at_ms"], 1_100);
+        let other = json!({ "workflow": "orders", "idempotency": { "key": "k", "fingerprint": "g" } });
+        assert_eq!(world.refused(json!({ "start": other })), "idempotency_conflict");
+    });
+}
+
+#[test]
+fn nothing_of_a_paused_workflow_begins_until_it_is_unpaused() {
+    live(|world| {
+        world.define(workflow("orders", json!({})));
+        world.define(workflow("mails", json!({})));
+        world.command(json!({ "pause": "orders" }));
+        assert_eq!(world.query(json!({ "about": {} }))["paused"], json!(["orders"]));
+        let (one, other) = (world.start("orders"), world.start("orders"));
+        let mail = world.start("mails");
+        world.advance(1_000);
+        assert_eq!(world.executing_runs(), set([&mail]));
+        assert_eq!(world.status(&one), "pending");
+        world.command(json!({ "unpause": "orders" }));
+        assert_eq!(world.executing_runs(), set([&one, &other, &mail]));
+        assert_eq!(world.query(json!({ "about": {} }))["paused"], json!([]));
+    });
+}
+
+#[test]
+fn what_wakes_in_a_paused_workflow_waits_until_it_is_unpaused() {
+    live(|world| {
+        let nodes = json!([node("sleep", "rest", json!({ "duration_ms": 100 })), step("work")]);
+        world.define(json!({ "id": "orders", "nodes": nodes }));
+        let run = world.start("orders");
+        world.command(json!({ "pause": "orders" }));
+        world.advance(200);
+        assert!(world.executing(&run).is_empty());
+        world.command(json!({ "unpause": "orders" }));
+        world.finish(&run, "work", 1);
+        assert_eq!(world.output(&run), 1);
+    });
+}
+
+#[test]
+fn an_unknown_workflow_is_not_paused() {
+    live(|world| {
+        assert_eq!(world.refused(json!({ "pause": "orders" })), "workflow_not_found");
+    });
+}
+
+#[test]
+fn an_ended_run_is_deleted_when_its_time_is_over() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "retention_ms": 500, "on_success": true })));
+        let once = json!({ "workflow": "orders", "idempotency": { "key": "k", "fingerprint": "f" } });
+        let (one, failed, open) = (world.start_with(once.clone()), world.start("orders"), world.start("orders"));
+        world.finish(&one, "work", 1);
+        world.fail(&failed, "work", "no");
+        world.advance(100);
+        // The time counts from when the hook has ended.
+        world.finish(&one, "on_success", 1);
+        world.advance(400);
+        assert_eq!(world.status(&failed), "gone");
+        world.advance(99);
+        assert_eq!(world.status(&one), "completed");
+        assert_eq!(world.start_with(once.clone()), one);
+        world.advance(1);
+        assert_eq!(world.status(&one), "gone");
+        assert_ne!(world.start_with(once.clone()), one, "its key is free again");
+        assert_eq!(world.status(&open), "running");
+    });
+}
+
+#[test]
+fn a_workflow_without_retention_keeps_its_runs() {
+    live(|world| {
+        world.define(workflow("orders", json!({})));
+        let run = world.start("orders");
+        world.finish(&run, "work", 1);
+        world.advance(1_000_000_000);
+        assert_eq!(world.status(&run), "completed");
+    });
+}
