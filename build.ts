@@ -22,7 +22,7 @@ const tasks: Record<string, Task> = {
     summary: "the kill test with 200 kills",
     run: async () => shown([BUN, "test", "runtime/recovery"], { KILLS: "200" }),
   },
-  bench: { summary: "the benchmarks: boundary, engine, growth, start", run: async (rest) => bench(rest) },
+  bench: { summary: "the benchmarks: boundary, engine, flow, growth, start, types", run: async (rest) => bench(rest) },
   format: { summary: "format Rust and TypeScript", run: async () => format() },
 };
 
@@ -131,7 +131,7 @@ async function bench(names: string[]): Promise<void> {
     "--example",
     "ceiling",
   ]);
-  for (const each of names.length > 0 ? names : ["boundary", "engine", "growth", "start"]) {
+  for (const each of names.length > 0 ? names : ["boundary", "engine", "flow", "growth", "start", "types"]) {
     const file = join("bench", `${each}.ts`);
     if (!existsSync(join(ROOT, file))) fail(`there is no benchmark \`${each}\``);
     console.log(`\n## ${each}\n`);
@@ -153,8 +153,8 @@ async function test(): Promise<void> {
     ["lint of Rust", cargo("clippy", "--locked", "--all-targets", "--features", "sim", "--", "-D", "warnings")],
     ["tests of the core", cargo("test", "--locked", "--features", "sim")],
     [
-      "simulator, 2,000 seeds",
-      cargo("run", "--locked", "--features", "sim", "--bin", "simulate", "--", "--seeds", "2000"),
+      "simulator, 5,000 seeds",
+      cargo("run", "--locked", "--features", "sim", "--bin", "simulate", "--", "--seeds", "5000"),
     ],
     ["build the native library", cargo("build", "--release", "--locked", "-p", "cronflow-native", "--lib")],
     ["types", ["node_modules/.bin/tsc", "--noEmit"]],

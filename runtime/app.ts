@@ -2,16 +2,26 @@
 import type { Hono } from "hono";
 import { type AnyWorkflow, type PayloadOf, type RunOutputOf, Workflow } from "./builder/workflow.ts";
 import { Definition, type WorkflowOptions } from "./definition.ts";
+import { Definitions } from "./definitions.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { InvalidError, NotFoundError, type RecordedError, RunError, UnavailableError } from "./errors.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { createRoutes } from "./http/routes.ts";
 import { decode, encode } from "./json.ts";
 import type { Logger } from "./log.ts";
-import type { RunRecordMessage } from "./native/protocol.ts";
-import { type ListOptions, type RunList, type RunRecord, runRecord, runSummary } from "./records.ts";
+import type { ApprovalMessage, RunRecordMessage } from "./native/protocol.ts";
+import {
+  type ListOptions,
+  type PausedWorkflow,
+  pausedWorkflow,
+  type RunList,
+  type RunRecord,
+  runRecord,
+  runSummary,
+} from "./records.ts";
 import { parse } from "./schema.ts";
 import { hasEnded, Session, type StartedRun } from "./session.ts";
+import { SharedState } from "./state.ts";
 import type { Ended } from "./waiters.ts";
 
 /** What an engine is created or started with. What `start` says wins. */
@@ -38,6 +48,27 @@ export interface StartOptions extends EngineOptions {
 export interface TriggerOptions {
   /** The same key and payload find the same run; another payload is a conflict. */
   readonly idempotencyKey?: string;
+  /** How long to wait before the run begins. */
+  readonly delay?: Duration;
+  /** From -100 to 100, higher first. Default: the workflow's priority. */
+  readonly priority?: number;
+}
+
+/** What a replayed run does otherwise than the one it is made of. */
+export interface ReplayOptions {
+  /** The first step to execute again; what the run had completed before it first came there is used again. Default: the first of all. */
+  readonly fromStep?: string;
+  /** What `ctx.payload` is instead. */
+  readonly overridePayload?: unknown;
+  /** Outputs of steps that are not to be executed, by name. */
+  readonly mockStep?: Readonly<Record<string, unknown>>;
+}
+
+/** The answer to a request for approval; whatever else is said is in `ctx.last` too. */
+export interface ApprovalAnswer {
+  /** Default true. */
+  readonly approved?: boolean;
+  readonly [field: string]: unknown;
 }
 
 /** How long `stop` and signals wait for handlers that execute. */
@@ -46,7 +77,9 @@ const PATIENCE_MS = 10_000;
 /** A durable workflow engine over one database file. */
 export class Cronflow {
   readonly #options: EngineOptions;
-  readonly #definitions = new Map<string, Definition>();
+  readonly #definitions = new Definitions();
+  /** Values that all workflows share. Every change is a transaction of its own. */
+  readonly state: SharedState = new SharedState((command) => this.#running().ask(command));
   #session: Session | undefined;
   #starting: Promise<void> | undefined;
   #server: Bun.Server<unknown> | undefined;
@@ -67,11 +100,8 @@ export class Cronflow {
         `Workflow \`${options.id}\` was defined after start(): define workflows first.`,
       );
     }
-    if (this.#definitions.has(options.id)) {
-      throw new InvalidError("definition_invalid", `Two workflows have the id \`${options.id}\`: rename one.`);
-    }
     const definition = new Definition(options);
-    this.#definitions.set(options.id, definition);
+    this.#definitions.add(definition);
     return new Workflow(definition);
   }
 
@@ -163,6 +193,79 @@ export class Cronflow {
     await this.#running().ask(`{"cancel":${JSON.stringify({ run: runId, reason })}}`);
   }
 
+  /** Takes a run up again that has failed, was cancelled or is stuck: what it has completed is not executed again. */
+  async retryRun(runId: string): Promise<void> {
+    await this.#running().ask(`{"retry":${JSON.stringify({ run: runId })}}`);
+  }
+
+  /** Starts a new run from the recorded results of another, and gives its id after the commit. */
+  async replay(runId: string, options: ReplayOptions = {}): Promise<string> {
+    const { fromStep, mockStep } = options;
+    const mocks =
+      mockStep &&
+      Object.entries(mockStep).map(([step, output]) => {
+        return `${JSON.stringify(step)}:${encode(output, `mock of step \`${step}\``) ?? "null"}`;
+      });
+    const payload = "overridePayload" in options ? encode(options.overridePayload, "payload") : undefined;
+    const fields = [
+      `"run":${JSON.stringify(runId)}`,
+      ...(fromStep === undefined ? [] : [`"from_step":${JSON.stringify(fromStep)}`]),
+      ...(payload === undefined ? [] : [`"payload":${payload}`]),
+      ...(mocks === undefined ? [] : [`"mocks":{${mocks.join(",")}}`]),
+    ];
+    const { run } = await this.#running().ask<{ run: string }>(`{"replay":{${fields.join(",")}}}`);
+    return run;
+  }
+
+  /** Answers a request for approval. Each token is good for one answer; a `ConflictError` says that it came too late. */
+  async resume(token: string, payload: ApprovalAnswer = {}): Promise<void> {
+    const approved = payload.approved !== false;
+    const text = encode(payload, "answer");
+    await this.#running().ask(
+      `{"approve":{"token":${JSON.stringify(token)},"approved":${approved},"payload":${text}}}`,
+    );
+  }
+
+  /** Runs that wait for a person, oldest first. */
+  async listPausedWorkflows(options: { workflowId?: string; limit?: number } = {}): Promise<readonly PausedWorkflow[]> {
+    const query = JSON.stringify({ workflow: options.workflowId, limit: options.limit });
+    return this.#approvals(`{"query":{"approvals":${query}}}`);
+  }
+
+  /** The request for approval of a token. Throws a `NotFoundError` when there is none. */
+  async getPausedWorkflow(token: string): Promise<PausedWorkflow> {
+    const [found] = await this.#approvals(`{"query":{"approval":${JSON.stringify({ token })}}}`);
+    return found as PausedWorkflow;
+  }
+
+  async #approvals(command: string): Promise<PausedWorkflow[]> {
+    const { approvals } = await this.#running().ask<{ approvals: ApprovalMessage[] }>(command);
+    return approvals.map(pausedWorkflow);
+  }
+
+  /** Tells an event to all runs that wait for one of its name; resolves after the commit. */
+  async publishEvent(name: string, payload?: unknown): Promise<void> {
+    const text = encode(payload, "event");
+    await this.#running().ask(
+      `{"publish":{"name":${JSON.stringify(name)}${text === undefined ? "" : `,"payload":${text}`}}}`,
+    );
+  }
+
+  /** The same as `publishEvent`. */
+  emit(name: string, payload?: unknown): Promise<void> {
+    return this.publishEvent(name, payload);
+  }
+
+  /** Executes nothing of a workflow until it is unpaused, also after a restart. What executes may finish. */
+  async pause(workflowId: string): Promise<void> {
+    await this.#running().ask(`{"pause":${JSON.stringify(workflowId)}}`);
+  }
+
+  /** Lets a paused workflow go on. */
+  async unpause(workflowId: string): Promise<void> {
+    await this.#running().ask(`{"unpause":${JSON.stringify(workflowId)}}`);
+  }
+
   /** The HTTP interface as a Hono app, to mount under a prefix of your own. */
   routes(): Hono {
     this.#routes ??= createRoutes({
@@ -216,13 +319,13 @@ export class Cronflow {
     wait: boolean,
   ): Promise<StartedRun> {
     const workflowId = typeof workflow === "string" ? workflow : workflow.id;
-    const definition = this.#definitions.get(workflowId);
+    const definition = this.#definitions.current(workflowId);
     if (definition === undefined) {
       throw new NotFoundError("workflow_not_found", `No workflow \`${workflowId}\` is defined in this process.`);
     }
     const session = this.#running();
     const text = encode(await parsePayload(definition, payload), "payload");
-    const { idempotencyKey } = options;
+    const { idempotencyKey, delay, priority } = options;
     return session.start(
       {
         workflowId,
@@ -231,6 +334,8 @@ export class Cronflow {
         ...(idempotencyKey !== undefined && {
           idempotency: { key: idempotencyKey, fingerprint: fingerprint(text ?? "") },
         }),
+        ...(delay !== undefined && { delayMs: milliseconds(delay) }),
+        ...(priority !== undefined && { priority }),
       },
       wait,
     );

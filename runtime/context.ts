@@ -1,7 +1,15 @@
 /** What a handler is given. */
-import type { RecordedError } from "./errors.ts";
+import type { Definition, NodeSpec } from "./definition.ts";
+import type { Duration } from "./duration.ts";
+import { CancelSignal, type RecordedError } from "./errors.ts";
 import { decode } from "./json.ts";
 import type { Logger } from "./log.ts";
+import { type Iteration, iterationIn, type RunMemory } from "./memory.ts";
+import type { HandlerName } from "./native/protocol.ts";
+import { nodeKey } from "./scope.ts";
+import { recordedSteps } from "./steps.ts";
+
+export type { RunMemory } from "./memory.ts";
 
 /** What started a run. */
 export interface TriggerInfo {
@@ -10,6 +18,34 @@ export interface TriggerInfo {
   readonly method?: string;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface RunInfo {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly startedAt: Date;
+  readonly version?: string;
+}
+
+/** What the workflow says of itself. */
+export interface WorkflowMeta {
+  readonly name?: string;
+  readonly description?: string;
+  readonly tags: readonly string[];
+}
+
+/**
+ * Values a workflow keeps from run to run. Changes commit with the step's result, so a retry never counts twice; the
+ * handler that makes them sees them at once.
+ */
+export interface State {
+  get<T = unknown>(key: string): T | undefined;
+  get<T>(key: string, standard: T): T;
+  /** @param options `ttl`: how long the value is kept. Default: until it is deleted. */
+  set(key: string, value: unknown, options?: { readonly ttl?: Duration }): void;
+  /** Adds `by` (default 1) to a number, which begins at 0, and gives the sum. */
+  incr(key: string, by?: number): number;
+  delete(key: string): void;
 }
 
 /** What a handler is given. `Steps` maps the names of the steps before it to `{ output }`. */
@@ -21,7 +57,9 @@ export interface Context<Payload, Last, Steps> {
   /** The outputs of all steps before. */
   readonly steps: Steps;
   readonly run: RunInfo;
+  readonly meta: WorkflowMeta;
   readonly trigger: TriggerInfo;
+  readonly state: State;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   /** The same for every attempt of this step of this run: give it to whatever must not happen twice. */
@@ -29,6 +67,22 @@ export interface Context<Payload, Last, Steps> {
   /** Aborted when the attempt has timed out, or its run was cancelled or has timed out. */
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Ends the run as cancelled, which is no failure. */
+  cancel(reason?: string): never;
+}
+
+/** What `forEach` adds to the context of the steps in its body. */
+export interface ItemFields<Item> {
+  readonly item: Item;
+  /** The position of the item, from 0. */
+  readonly index: number;
+}
+
+/** What `batch` adds to the context of the steps in its body. */
+export interface BatchFields<Item> {
+  readonly batch: readonly Item[];
+  /** The position of the batch, from 0. */
+  readonly index: number;
 }
 
 /** The context of `onError` and of hooks of a failed run. */
@@ -37,70 +91,135 @@ export interface ErrorContext<Payload, Last, Steps> extends Context<Payload, Las
   readonly error: RecordedError;
 }
 
+/** The context of `onPause`: whoever has the token can answer. */
+export interface PauseContext<Payload, Last, Steps> extends Context<Payload, Last, Steps> {
+  /** What the approval's `approvalUrl` makes of the token. */
+  readonly approvalUrl: string | undefined;
+}
+
 /** A context of which nothing is known at compile time: that of hooks. */
 export interface AnyContext extends Context<unknown, unknown, Readonly<Record<string, { readonly output: unknown }>>> {
   readonly error?: RecordedError | undefined;
+  /** In the body of a `forEach`. */
+  readonly item?: unknown;
+  /** In the body of a `forEach` or `batch`. */
+  readonly index?: number | undefined;
+  /** In the body of a `batch`. */
+  readonly batch?: readonly unknown[] | undefined;
+  /** The payload of the event a `filter` is asked about. */
+  readonly event?: unknown;
+  /** The token of the approval `onPause` tells of. */
+  readonly token?: string | undefined;
+  readonly approvalUrl?: string | undefined;
 }
 
-export interface RunInfo {
-  readonly id: string;
-  readonly workflowId: string;
-  readonly startedAt: Date;
-  readonly version?: string;
+/** What the core says of an attempt. */
+export interface AttemptMessage {
+  readonly step?: string;
+  readonly scope?: string;
+  readonly handler?: HandlerName;
+  readonly attempt: number;
+  /** The key of the output that is `ctx.last`. */
+  readonly last?: string;
+  readonly event?: unknown;
+  readonly token?: string;
+  /** What went wrong: told to `onError` and to the hook of a failed run. */
+  readonly error?: unknown;
 }
 
-/** What this process remembers of a run it executes: recorded text, so that handlers see what a restart would show. */
-export interface RunMemory {
-  readonly runId: string;
-  readonly workflowId: string;
-  readonly version: string | undefined;
-  readonly createdAtMs: number;
-  readonly payload: string | undefined;
-  readonly trigger: string | undefined;
-  readonly outputs: Map<string, string | undefined>;
-  last: string | undefined;
-  error: string | undefined;
+export interface AttemptParts {
+  readonly memory: RunMemory;
+  /** Absent for hooks of the whole run. */
+  readonly node: NodeSpec | undefined;
+  readonly message: AttemptMessage;
+  readonly definition: Definition;
+  readonly state: State;
+  readonly log: Logger;
 }
 
 /** One attempt's view of its run. Values are decoded when they are asked for, each attempt has its own. */
 export class AttemptContext implements AnyContext {
-  readonly #memory: RunMemory;
-  readonly #stepName: string;
+  readonly #parts: AttemptParts;
   #controller: AbortController | undefined;
-  #steps: Record<string, { readonly output: unknown }> | undefined;
-  readonly attempt: number;
-  readonly log: Logger;
+  #decoded: Iteration | undefined;
+  #error: RecordedError | undefined;
 
-  constructor(memory: RunMemory, stepName: string, attempt: number, log: Logger) {
-    this.#memory = memory;
-    this.#stepName = stepName;
-    this.attempt = attempt;
-    this.log = log;
+  constructor(parts: AttemptParts) {
+    this.#parts = parts;
   }
 
   get payload(): unknown {
-    return this.#keep("payload", decode(this.#memory.payload));
+    return this.#keep("payload", decode(this.#parts.memory.payload));
   }
 
   get last(): unknown {
-    return this.#keep("last", decode(this.#memory.last));
+    const { memory, message } = this.#parts;
+    return this.#keep("last", message.last === undefined ? undefined : decode(memory.outputs.get(message.last)));
+  }
+
+  get steps(): Readonly<Record<string, { readonly output: unknown }>> {
+    const { definition, memory, node, message } = this.#parts;
+    return this.#keep("steps", recordedSteps(definition, memory.outputs, node?.loops ?? [], message.scope ?? ""));
   }
 
   get trigger(): TriggerInfo {
-    return this.#keep("trigger", (decode(this.#memory.trigger) ?? { type: "manual" }) as TriggerInfo);
+    return this.#keep("trigger", (decode(this.#parts.memory.trigger) ?? { type: "manual" }) as TriggerInfo);
   }
 
   get error(): RecordedError | undefined {
-    return this.#keep("error", decode(this.#memory.error) as RecordedError | undefined);
+    return this.#error ?? (this.#parts.message.error as RecordedError | undefined);
   }
 
   get run(): RunInfo {
-    const { runId, workflowId, createdAtMs, version } = this.#memory;
+    const { runId, workflowId, createdAtMs, version } = this.#parts.memory;
     return { id: runId, workflowId, startedAt: new Date(createdAtMs), ...(version !== undefined && { version }) };
   }
 
+  get meta(): WorkflowMeta {
+    const { name, description, tags = [] } = this.#parts.definition.options;
+    return { ...(name !== undefined && { name }), ...(description !== undefined && { description }), tags };
+  }
+
+  get state(): State {
+    return this.#parts.state;
+  }
+
+  get attempt(): number {
+    return this.#parts.message.attempt;
+  }
+
   get idempotencyKey(): string {
-    return `${this.#memory.runId}:${this.#stepName}`;
+    const { memory, message } = this.#parts;
+    return `${memory.runId}:${nodeKey(message.step ?? message.handler ?? "", message.scope)}`;
+  }
+
+  get log(): Logger {
+    return this.#parts.log;
+  }
+
+  get item(): unknown {
+    return this.#isBatch() ? undefined : this.#iteration?.value;
+  }
+
+  get index(): number | undefined {
+    return this.#iteration?.index;
+  }
+
+  get batch(): readonly unknown[] | undefined {
+    return this.#isBatch() ? (this.#iteration?.value as readonly unknown[]) : undefined;
+  }
+
+  get event(): unknown {
+    return this.#parts.message.event;
+  }
+
+  get token(): string | undefined {
+    return this.#parts.message.token;
+  }
+
+  get approvalUrl(): string | undefined {
+    const { node, message } = this.#parts;
+    return message.token === undefined ? undefined : node?.approvalUrl?.(message.token);
   }
 
   get signal(): AbortSignal {
@@ -108,14 +227,13 @@ export class AttemptContext implements AnyContext {
     return this.#controller.signal;
   }
 
-  get steps(): Readonly<Record<string, { readonly output: unknown }>> {
-    if (this.#steps === undefined) {
-      this.#steps = Object.create(null) as Record<string, { readonly output: unknown }>;
-      for (const [name, text] of this.#memory.outputs) {
-        this.#steps[name] = new LazyOutput(text);
-      }
-    }
-    return this.#steps;
+  cancel(reason?: string): never {
+    throw new CancelSignal(reason);
+  }
+
+  /** The attempt has failed; its step's `onFailure` hook is told why. */
+  fail(error: RecordedError): void {
+    this.#error = error;
   }
 
   /** Aborts the handler's signal, also when the handler asks for it only later. */
@@ -124,23 +242,26 @@ export class AttemptContext implements AnyContext {
     this.#controller.abort(reason);
   }
 
+  /** The iteration of the innermost `forEach` or `batch` around the step. */
+  get #iteration(): Iteration | undefined {
+    const { memory, node, message } = this.#parts;
+    const level = this.#innermost();
+    const loop = node?.loops[level];
+    if (loop !== undefined) this.#decoded ??= iterationIn(memory, loop, level, message.scope ?? "");
+    return this.#decoded;
+  }
+
+  #innermost(): number {
+    return this.#parts.node?.loops.findLastIndex(({ kind }) => kind === "for_each") ?? -1;
+  }
+
+  #isBatch(): boolean {
+    return this.#parts.node?.loops[this.#innermost()]?.size !== undefined;
+  }
+
   /** Decoded once per attempt: what a handler changes, the same handler sees. */
   #keep<T>(name: string, value: T): T {
     Object.defineProperty(this, name, { value });
-    return value;
-  }
-}
-
-class LazyOutput {
-  readonly #text: string | undefined;
-
-  constructor(text: string | undefined) {
-    this.#text = text;
-  }
-
-  get output(): unknown {
-    const value = decode(this.#text);
-    Object.defineProperty(this, "output", { value });
     return value;
   }
 }

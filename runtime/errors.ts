@@ -56,6 +56,20 @@ export class NonRetryableError extends Error {
   override readonly name = "NonRetryableError";
 }
 
+/**
+ * What `ctx.cancel()` throws: the run ends as cancelled, which is no failure. A handler that catches everything must
+ * throw it again.
+ */
+export class CancelSignal extends Error {
+  override readonly name = "CancelSignal";
+  constructor(
+    /** Why, if it was said. */
+    readonly reason?: string,
+  ) {
+    super(reason ?? "the run was cancelled by its workflow");
+  }
+}
+
 /** What is recorded of an error a handler threw. */
 export interface RecordedError {
   readonly name: string;

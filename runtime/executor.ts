@@ -1,61 +1,83 @@
 /** Calls the user's functions as the core says, and reports how they ended. */
-import { AttemptContext, type RunMemory } from "./context.ts";
-import type { AnyHandler, Definition } from "./definition.ts";
-import { type CronflowError, NonRetryableError, type RecordedError } from "./errors.ts";
+import { AttemptContext } from "./context.ts";
+import type { NodeSpec } from "./definition.ts";
+import type { Definitions } from "./definitions.ts";
+import { milliseconds } from "./duration.ts";
+import { CancelSignal, NonRetryableError } from "./errors.ts";
+import { isRetryable, recordedError } from "./failure.ts";
+import { handlerOf, nodeOf } from "./handlers.ts";
 import { encode } from "./json.ts";
 import type { Logger } from "./log.ts";
+import { isOutput, Memories } from "./memories.ts";
+import type { RunMemory } from "./memory.ts";
 import { LIMITS } from "./native/generated.ts";
 import type {
+  ChangedValueMessage,
   EffectMessage,
   ErrorMessage,
   ExecuteMessage,
   ResultMessage,
-  RunRecordMessage,
 } from "./native/protocol.ts";
 import type { Pump } from "./pump.ts";
+import { nodeKey } from "./scope.ts";
+import { AttemptState, type ReadState, StateMirror } from "./state.ts";
 import type { Ended } from "./waiters.ts";
 
+/** An attempt that was given out and is not yet answered. */
 interface Execution {
+  readonly key: string;
   readonly message: ExecuteMessage;
+  memory?: RunMemory;
+  node?: NodeSpec | undefined;
+  state?: AttemptState;
   context?: AttemptContext;
+  /** What the core is told about the cache with the result. */
+  cache?: string;
 }
 
 export interface ExecutorOptions {
   readonly pump: Pick<Pump, "send" | "ask">;
-  readonly definitions: ReadonlyMap<string, Definition>;
+  readonly definitions: Definitions;
   readonly log: Logger;
   /** Runs of which this process remembers payload and outputs; the others are read again when needed. */
   readonly remembered: number;
+  readonly readState: ReadState;
   /** A run has ended. */
   readonly onFinished: (runId: string, ended: Ended) => void;
 }
 
-/** The attempts this process executes, and what it remembers of their runs. */
+/** The attempts this process executes. */
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #executions = new Map<string, Execution>();
-  readonly #memories = new Map<string, RunMemory>();
+  readonly #memories: Memories;
+  readonly #mirror: StateMirror;
   #onIdle: (() => void) | undefined;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#memories = new Memories(options.definitions, options.pump, options.remembered);
+    this.#mirror = new StateMirror(options.readState);
   }
 
   /** Keeps what a run was started with, so that it need not be read again. */
   remember(memory: RunMemory): void {
-    if (this.#memories.size < this.#options.remembered) this.#memories.set(memory.runId, memory);
+    this.#memories.remember(memory);
   }
 
   handle(effect: EffectMessage): void {
     if (effect.execute !== undefined) this.#execute(effect.execute);
+    else if (effect.known !== undefined) this.#memories.learn(effect.known);
+    else if (effect.recorded !== undefined) this.#memories.recorded(effect.recorded);
+    else if (effect.left !== undefined) this.#memories.left(effect.left);
     else if (effect.finished !== undefined) this.#finished(effect.finished);
-    else if (effect.waiting !== undefined) this.#memories.delete(effect.waiting.run);
+    else if (effect.waiting !== undefined) this.#memories.waits(effect.waiting.run);
     else if (effect.abort !== undefined) this.#abort(effect.abort);
   }
 
-  /** Run and sequence of every attempt that was given out and is not yet answered. */
+  /** Run and fence of every attempt that was given out and is not yet answered. */
   *executing(): Iterable<readonly [string, number]> {
-    for (const { message } of this.#executions.values()) yield [message.run, message.sequence];
+    for (const { message } of this.#executions.values()) yield [message.run, message.fence];
   }
 
   /** Resolves when nothing executes. */
@@ -72,220 +94,212 @@ export class Executor {
     const key = keyOf(message);
     // Effects may be given again; an attempt is executed once.
     if (this.#executions.has(key)) return;
-    const execution: Execution = { message };
+    const execution: Execution = { key, message };
     this.#executions.set(key, execution);
-    const memory = this.#memories.get(message.run);
-    if (memory !== undefined) this.#call(execution, memory);
-    else
-      this.#read(message.run).then(
-        (read) => this.#call(execution, read),
-        (error) => this.#threw(execution, error),
-      );
+    const memory = this.#memories.of(message);
+    if (!(memory instanceof Promise)) return this.#begin(execution, memory);
+    memory.then(
+      (read) => this.#begin(execution, read),
+      (error) => this.#threw(execution, error),
+    );
   }
 
-  #call(execution: Execution, memory: RunMemory): void {
+  #begin(execution: Execution, memory: RunMemory): void {
     const { message } = execution;
     // Aborted while its run was being read.
-    if (this.#executions.get(keyOf(message)) !== execution) return;
-    const definition = this.#options.definitions.get(memory.workflowId);
-    const handler = definition === undefined ? undefined : handlerOf(definition, message);
-    if (handler === undefined) {
-      const what = message.step ?? message.handler;
-      return this.#threw(
-        execution,
-        new NonRetryableError(`workflow \`${memory.workflowId}\` has no function for \`${what}\` in this process`),
-      );
+    if (this.#executions.get(execution.key) !== execution) return;
+    const { log } = this.#options;
+    const { definition } = memory;
+    execution.memory = memory;
+    if (definition === undefined) return this.#isMissing(execution);
+    try {
+      execution.node = nodeOf(definition, message, memory);
+      execution.state = new AttemptState(this.#mirror, memory.workflowId);
+      const { node, state } = execution;
+      execution.context = new AttemptContext({ memory, node, message, definition, state, log });
+      if (handlerOf(definition, node, message) === undefined) return this.#isMissing(execution);
+      if (node?.options.cache !== undefined && (message.handler ?? "body") === "body") this.#recall(execution);
+      else this.#call(execution);
+    } catch (error) {
+      this.#threw(execution, error);
     }
-    const context = new AttemptContext(
-      memory,
-      message.step ?? (message.handler as string),
-      message.attempt,
-      this.#options.log,
-    );
-    execution.context = context;
+  }
+
+  #isMissing(execution: Execution): void {
+    const { message, memory } = execution;
+    const what = message.step === undefined ? message.handler : `${message.handler ?? "body"} of \`${message.step}\``;
+    const text = `workflow \`${memory?.workflowId}\` has no function for the ${what} in this process`;
+    this.#threw(execution, new NonRetryableError(text));
+  }
+
+  /** Asks for an output that another run has recorded under the step's key; if there is one, the core ends the attempt. */
+  #recall(execution: Execution): void {
+    const { message, node, context } = execution;
+    const options = node?.options.cache;
+    if (options === undefined || context === undefined) return;
+    const key = JSON.stringify(String(options.key(context)));
+    execution.cache = `,"cache":{"key":${key},"ttl_ms":${milliseconds(options.ttl)}}`;
+    const command = `{"recall":{"run":"${message.run}","fence":${message.fence},"key":${key}}}`;
+    const onResult = (result: ResultMessage, error: ErrorMessage | undefined): void => {
+      if (this.#executions.get(execution.key) !== execution) return;
+      if (error?.class === "invalid") this.#threw(execution, new NonRetryableError(error.message));
+      else if (error !== undefined || (result as { hit: boolean }).hit) this.#over(execution);
+      else this.#call(execution);
+    };
+    this.#options.pump.send(command, onResult, true);
+  }
+
+  #call(execution: Execution): void {
+    const { message, node, context, memory } = execution;
+    const handler = memory?.definition && handlerOf(memory.definition, node, message);
+    if (handler === undefined || context === undefined) return this.#isMissing(execution);
     try {
       const returned = handler(context);
       if (isThenable(returned)) {
         returned.then(
-          (output) => this.#returned(execution, memory, output),
-          (error) => this.#threw(execution, error, memory),
+          (output) => this.#returned(execution, output),
+          (error) => this.#threw(execution, error),
         );
       } else {
-        this.#returned(execution, memory, returned);
+        this.#returned(execution, returned);
       }
     } catch (error) {
-      this.#threw(execution, error, memory);
+      this.#threw(execution, error);
     }
   }
 
-  #returned(execution: Execution, memory: RunMemory, output: unknown): void {
-    const { run, sequence, step, handler } = execution.message;
-    const keeps = handler !== "on_success" && handler !== "on_failure" && this.#isStep(memory, step);
+  #returned(execution: Execution, output: unknown): void {
+    const { message, node, memory, state, cache } = execution;
+    const { run, fence, step, scope, handler = "body" } = message;
+    const gives = node !== undefined && isOutput(node.kind, handler);
+    const keeps = gives || ANSWERS.has(handler);
     let text: string | undefined;
     try {
       text = keeps ? encode(output, `output of step \`${step}\``) : undefined;
     } catch (error) {
-      return this.#threw(execution, error, memory);
+      return this.#threw(execution, error);
     }
-    const command = `{"resolve":{"run":"${run}","sequence":${sequence}${text === undefined ? "" : `,"output":${text}`}}}`;
-    this.#report(execution, command, memory, () => {
-      if (keeps) {
-        memory.outputs.set(step as string, text);
-        memory.last = text;
-      }
-      if (step !== undefined) this.#stepHook("onSuccess", execution, memory);
+    const outputField = text === undefined ? "" : `,"output":${text}`;
+    const cacheField = text === undefined ? "" : (cache ?? "");
+    const command = `{"resolve":{"run":"${run}","fence":${fence}${outputField}${state?.message ?? ""}${cacheField}}}`;
+    this.#report(execution, command, (result) => {
+      const changed = (result as { state?: ChangedValueMessage[] } | null)?.state;
+      if (changed !== undefined && memory !== undefined) this.#mirror.changed(memory.workflowId, changed);
+      if (handler === "items") memory?.outputs.set(`${nodeKey(step as string, scope)}:items`, text);
+      else if (gives) memory?.outputs.set(nodeKey(step as string, scope), text);
+      if (handler === "body") this.#stepHook("onSuccess", execution);
     });
   }
 
-  #threw(execution: Execution, thrown: unknown, memory?: RunMemory): void {
-    const { run, sequence, step } = execution.message;
-    const error = JSON.stringify(recordedError(thrown));
-    const retryable = !(thrown instanceof NonRetryableError) && (thrown as Partial<CronflowError>)?.kind !== "invalid";
-    const command = `{"resolve":{"run":"${run}","sequence":${sequence},"error":${error}${retryable ? "" : ',"retryable":false'}}}`;
-    this.#report(execution, command, memory, (result) => {
-      if (memory !== undefined) memory.error = error;
-      const isFinal = (result as { retry_at_ms?: number } | null)?.retry_at_ms === undefined;
+  #threw(execution: Execution, thrown: unknown): void {
+    const { run, fence, step, attempt } = execution.message;
+    if (thrown instanceof CancelSignal) {
+      const reason = thrown.message.toWellFormed().slice(0, LIMITS.REASON_BYTES >> 2) || "cancelled";
+      const command = `{"resolve":{"run":"${run}","fence":${fence},"cancel":${JSON.stringify(reason)}}}`;
+      return this.#report(execution, command, () => {});
+    }
+    const { retry, circuitBreaker } = execution.node?.options ?? {};
+    const error = recordedError(thrown);
+    const retryable = isRetryable(thrown) && (retry?.retryOn === undefined || this.#asks(execution, thrown));
+    const expected = circuitBreaker?.expectedErrors?.some((name) => name === error.name || name === error.code);
+    const fields = `${retryable ? "" : ',"retryable":false'}${expected === true ? ',"expected":true' : ""}`;
+    const command = `{"resolve":{"run":"${run}","fence":${fence},"error":${JSON.stringify(error)}${fields}}}`;
+    this.#report(execution, command, (result) => {
+      const retryAtMs = (result as { retry_at_ms?: number } | null)?.retry_at_ms;
+      execution.context?.fail(error);
       if (step === undefined)
         this.#options.log.error(`the ${execution.message.handler} hook of run ${run} failed`, thrown);
-      else if (isFinal && memory !== undefined) this.#stepHook("onFailure", execution, memory);
+      else if (retryAtMs === undefined) this.#stepHook("onFailure", execution);
+      else if (retry?.onRetry !== undefined) {
+        const delayMs = Math.max(retryAtMs - Date.now(), 0);
+        this.#aside("onRetry", execution, () => retry.onRetry?.(attempt, thrown, delayMs));
+      }
     });
+  }
+
+  /** Whether `retryOn` wants another attempt. */
+  #asks({ node, context, message }: Execution, thrown: unknown): boolean {
+    try {
+      return context !== undefined && node?.options.retry?.retryOn?.(thrown, context) === true;
+    } catch (error) {
+      this.#options.log.error(`retryOn of step \`${message.step}\` failed; the step is not tried again`, error);
+      return false;
+    }
   }
 
   /** Sends the end of an attempt. Until it is answered the attempt counts as executing. */
-  #report(
-    execution: Execution,
-    command: string,
-    memory: RunMemory | undefined,
-    recorded: (result: ResultMessage) => void,
-  ): void {
+  #report(execution: Execution, command: string, recorded: (result: ResultMessage) => void): void {
     const { message } = execution;
     const onResult = (result: ResultMessage, error: ErrorMessage | undefined): void => {
-      this.#executions.delete(keyOf(message));
+      this.#executions.delete(execution.key);
       if (error === undefined) recorded(result);
-      else if (error.class === "invalid") this.#threw(execution, new NonRetryableError(error.message), memory);
+      else if (error.class === "invalid") this.#threw(execution, new NonRetryableError(error.message));
       // A late result is refused, as promised; everything else is worth a line.
       else if (error.code !== "attempt_ended")
         this.#options.log.error(`the result of run ${message.run} was refused: ${error.message}`);
-      if (message.step === undefined) this.#memories.delete(message.run);
+      if (message.step === undefined) this.#memories.forget(message.run);
       if (this.#executions.size === 0) this.#onIdle?.();
     };
     this.#options.pump.send(command, onResult, true);
   }
 
-  #stepHook(name: "onSuccess" | "onFailure", { message, context }: Execution, memory: RunMemory): void {
-    const hook = this.#options.definitions.get(memory.workflowId)?.options.hooks?.[name];
-    if (hook === undefined || context === undefined || message.handler === "on_error") return;
+  #stepHook(name: "onSuccess" | "onFailure", execution: Execution): void {
+    const { message, context, memory } = execution;
+    if (message.handler !== undefined || context === undefined || memory === undefined) return;
+    const hook = memory.definition?.options.hooks?.[name];
+    if (hook !== undefined) this.#aside(name, execution, () => hook(context, message.step));
+  }
+
+  /** Calls a function whose outcome nothing waits for. */
+  #aside(what: string, { message }: Execution, call: () => unknown): void {
     const failed = (error: unknown): void =>
-      this.#options.log.error(`the ${name} hook of step \`${message.step}\` failed`, error);
+      this.#options.log.error(`the ${what} hook of step \`${message.step}\` failed`, error);
     try {
-      Promise.resolve(hook(context, message.step)).catch(failed);
+      Promise.resolve(call()).catch(failed);
     } catch (error) {
       failed(error);
     }
   }
 
-  #finished({ run, status }: NonNullable<EffectMessage["finished"]>): void {
+  #finished({ run, status, last }: NonNullable<EffectMessage["finished"]>): void {
     const memory = this.#memories.get(run);
-    const isKnown = memory !== undefined && status === "completed";
-    this.#options.onFinished(run, isKnown ? { completed: { output: memory.last } } : {});
+    const isKnown = memory !== undefined && status === "completed" && (last === undefined || memory.outputs.has(last));
+    const output = last === undefined ? undefined : memory?.outputs.get(last);
+    this.#options.onFinished(run, isKnown ? { completed: { output } } : {});
     // A hook still executes, and is given what is remembered.
-    const hooks = memory && this.#options.definitions.get(memory.workflowId)?.options.hooks;
-    if (hooks === undefined) this.#memories.delete(run);
+    if (memory?.definition?.options.hooks === undefined) this.#memories.forget(run);
   }
 
-  #abort({ run, sequence, reason }: NonNullable<EffectMessage["abort"]>): void {
-    const execution = this.#executions.get(`${run}/${sequence}`);
+  #abort({ run, fence, reason }: NonNullable<EffectMessage["abort"]>): void {
+    const execution = this.#executions.get(`${run}/${fence}`);
     if (execution === undefined) return;
-    // The core has ended the attempt: nothing waits for the handler any longer, and what it returns is refused. The
-    // error is the core's, so what is remembered of the run is read again.
-    this.#executions.delete(`${run}/${sequence}`);
-    this.#memories.delete(run);
-    execution.context?.abort(new DOMException(ABORTED[reason], reason === "cancelled" ? "AbortError" : "TimeoutError"));
+    // The core has ended the attempt: nothing waits for the handler any longer, and what it returns is refused.
+    execution.context?.abort(
+      new DOMException(ABORTED[reason], reason.endsWith("timeout") ? "TimeoutError" : "AbortError"),
+    );
+    this.#over(execution);
+  }
+
+  #over({ key }: Execution): void {
+    this.#executions.delete(key);
     if (this.#executions.size === 0) this.#onIdle?.();
   }
-
-  #isStep(memory: RunMemory, name: string | undefined): boolean {
-    return name !== undefined && this.#options.definitions.get(memory.workflowId)?.step(name)?.kind === "step";
-  }
-
-  /** Reads what another process, or this one before, has recorded of a run. */
-  async #read(runId: string): Promise<RunMemory> {
-    let record: RunRecordMessage | undefined;
-    const outputs = new Map<string, string | undefined>();
-    let last: string | undefined;
-    let error: string | undefined;
-    for (let after: number | undefined = 0; after !== undefined; after = record.next_after) {
-      record = await this.#options.pump.ask<RunRecordMessage & ResultMessage>(
-        `{"query":{"run":{"run":"${runId}","after":${after}}}}`,
-      );
-      for (const step of record.steps ?? []) {
-        if (step.error !== undefined && step.status !== "interrupted") error = JSON.stringify(step.error);
-        const isStep = this.#options.definitions.get(record.workflow)?.step(step.name)?.kind === "step";
-        if (step.status !== "completed" || !isStep) continue;
-        last = step.output === undefined ? undefined : JSON.stringify(step.output);
-        outputs.set(step.name, last);
-      }
-    }
-    const { workflow, payload, trigger, created_at_ms } = record as RunRecordMessage;
-    if (record?.error !== undefined) error = JSON.stringify(record.error);
-    const memory: RunMemory = {
-      runId,
-      workflowId: workflow,
-      version: this.#options.definitions.get(workflow)?.options.version,
-      createdAtMs: created_at_ms,
-      payload: payload === undefined ? undefined : JSON.stringify(payload),
-      trigger: trigger === undefined ? undefined : JSON.stringify(trigger),
-      outputs,
-      last,
-      error,
-    };
-    this.remember(memory);
-    return memory;
-  }
 }
+
+/** Functions that answer a question of the core. */
+const ANSWERS = new Set(["condition", "items", "duration", "input", "filter"]);
 
 const ABORTED = {
   step_timeout: "the step took longer than its timeout",
   run_timeout: "the run took longer than its workflow's timeout",
   cancelled: "the run was cancelled",
-  ended: "the attempt has ended",
+  ended: "the result is no longer wanted",
 } as const;
 
-function keyOf({ run, sequence }: ExecuteMessage): string {
-  return `${run}/${sequence}`;
-}
-
-function handlerOf(definition: Definition, { step, handler = "body" }: ExecuteMessage): AnyHandler | undefined {
-  switch (handler) {
-    case "on_success":
-      return definition.options.hooks?.onSuccess;
-    case "on_failure":
-      return definition.options.hooks?.onFailure;
-    default: {
-      const found = definition.step(step as string);
-      return handler === "body" ? found?.handler : found?.onError;
-    }
-  }
+function keyOf({ run, fence }: ExecuteMessage): string {
+  return `${run}/${fence}`;
 }
 
 function isThenable(value: unknown): value is Promise<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
-}
-
-/** What is recorded of anything that can be thrown, cut to what may be recorded. */
-export function recordedError(thrown: unknown): RecordedError {
-  const cut = (text: unknown, length: number): string => String(text).toWellFormed().slice(0, length);
-  const errorBytes = LIMITS.VALUE_BYTES >> 6;
-  if (thrown instanceof Error) {
-    const { name, message, stack } = thrown;
-    const code = (thrown as { code?: unknown }).code;
-    return {
-      name: cut(name, 200),
-      message: cut(message, errorBytes),
-      ...(typeof code === "string" && { code: cut(code, 200) }),
-      ...(stack !== undefined && { stack: cut(stack, errorBytes) }),
-    };
-  }
-  const text = typeof thrown === "string" ? thrown : Bun.inspect(thrown, { depth: 2 });
-  return { name: "NonError", message: cut(text, errorBytes) };
 }

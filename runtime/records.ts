@@ -1,7 +1,7 @@
 /** What is stored of runs, as users read it. */
 import type { TriggerInfo } from "./context.ts";
 import type { RecordedError } from "./errors.ts";
-import type { HandlerName, RunRecordMessage, RunStatus, StepRecordMessage, StepStatus } from "./native/protocol.ts";
+import type { ApprovalMessage, RunRecordMessage, RunStatus, StepRecordMessage, StepStatus } from "./native/protocol.ts";
 
 export type { RunStatus, StepStatus };
 
@@ -13,7 +13,13 @@ export interface RunSummary {
   /** Why it failed, was cancelled or is stuck. */
   readonly error?: RecordedError;
   readonly createdAt: Date;
+  /** It does not begin before this time: a delay, or a rate limit. */
+  readonly startAt?: Date;
   readonly finishedAt?: Date;
+  /** The run that waits for this one. */
+  readonly parentRunId?: string;
+  /** The run whose recorded results this one uses. */
+  readonly replayOf?: string;
 }
 
 /** A run with everything that is recorded of it. */
@@ -30,8 +36,13 @@ export interface AttemptRecord {
   /** Its position in the run's history, from 1. */
   readonly sequence: number;
   readonly step: string;
-  /** Which of the step's functions was called. */
-  readonly handler: HandlerName;
+  /** The iterations of the loops around it, outermost first, like `"3.17"`; `""` outside loops. */
+  readonly scope: string;
+  /**
+   * Which of the step's functions was called. `"body"` of a block, a wait or a child run is its end; `"start"`: its
+   * child run began; `"retry"`: the run was taken up again.
+   */
+  readonly handler: StepRecordMessage["handler"];
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   readonly status: StepStatus;
@@ -64,14 +75,17 @@ export interface RunList {
 }
 
 export function runSummary(message: RunRecordMessage): RunSummary {
-  const { run, workflow, status, error, created_at_ms, finished_at_ms } = message;
+  const { run, workflow, status, error, created_at_ms, start_at_ms, finished_at_ms, parent, replay_of } = message;
   return {
     runId: run,
     workflowId: workflow,
     status,
     ...(error !== undefined && { error: error as RecordedError }),
     createdAt: new Date(created_at_ms),
+    ...(start_at_ms !== undefined && { startAt: new Date(start_at_ms) }),
     ...(finished_at_ms !== undefined && { finishedAt: new Date(finished_at_ms) }),
+    ...(parent !== undefined && { parentRunId: parent }),
+    ...(replay_of !== undefined && { replayOf: replay_of }),
   };
 }
 
@@ -86,11 +100,23 @@ export function runRecord(message: RunRecordMessage): RunRecord {
 }
 
 function attemptRecord(message: StepRecordMessage): AttemptRecord {
-  const { sequence, name, handler, attempt, status, output, error, retry_at_ms, started_at_ms, finished_at_ms } =
-    message;
+  const {
+    sequence,
+    name,
+    scope = "",
+    handler,
+    attempt,
+    status,
+    output,
+    error,
+    retry_at_ms,
+    started_at_ms,
+    finished_at_ms,
+  } = message;
   return {
     sequence,
     step: name,
+    scope,
     handler,
     attempt,
     status,
@@ -99,5 +125,36 @@ function attemptRecord(message: StepRecordMessage): AttemptRecord {
     ...(retry_at_ms !== undefined && { retryAt: new Date(retry_at_ms) }),
     ...(started_at_ms !== undefined && { startedAt: new Date(started_at_ms) }),
     finishedAt: new Date(finished_at_ms),
+  };
+}
+
+/** A run that waits for a person. */
+export interface PausedWorkflow {
+  readonly runId: string;
+  readonly workflowId: string;
+  readonly step: string;
+  /** The iterations of the loops around the step. */
+  readonly scope: string;
+  readonly status: ApprovalMessage["status"];
+  /** What is to be approved. */
+  readonly description?: string;
+  readonly metadata?: unknown;
+  readonly pausedAt: Date;
+  /** When it is too late. */
+  readonly expiresAt?: Date;
+}
+
+export function pausedWorkflow(message: ApprovalMessage): PausedWorkflow {
+  const { run, workflow, step, scope = "", status, description, metadata, opened_at_ms, expires_at_ms } = message;
+  return {
+    runId: run,
+    workflowId: workflow,
+    step,
+    scope,
+    status,
+    ...(description !== undefined && { description }),
+    ...(metadata !== undefined && { metadata }),
+    pausedAt: new Date(opened_at_ms),
+    ...(expires_at_ms !== undefined && { expiresAt: new Date(expires_at_ms) }),
   };
 }

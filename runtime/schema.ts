@@ -6,6 +6,9 @@ export type Schema = StandardSchemaV1;
 /** What a schema gives. */
 export type OutputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<S> : unknown;
 
+/** What a schema takes. */
+export type InputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : unknown;
+
 /** What a schema found wrong, in a shape that may leave the process. */
 export interface Issue {
   readonly path: string;

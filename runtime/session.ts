@@ -1,17 +1,19 @@
 /** A started engine: its core, pump and executor, from `start` to `stop`. */
-import type { RunMemory } from "./context.ts";
-import type { Definition } from "./definition.ts";
+import type { Definitions } from "./definitions.ts";
 import { errorOf } from "./errors.ts";
 import { Executor } from "./executor.ts";
+import { limitKeys } from "./limit-keys.ts";
 import type { Logger } from "./log.ts";
+import type { RunMemory } from "./memory.ts";
 import { Core, type CoreConfig } from "./native/binding.ts";
 import type { ResultMessage, RunRecordMessage } from "./native/protocol.ts";
 import { Pump } from "./pump.ts";
+import type { ReadState } from "./state.ts";
 import { type Ended, Waiters } from "./waiters.ts";
 
 export interface SessionOptions {
   readonly core: CoreConfig;
-  readonly definitions: ReadonlyMap<string, Definition>;
+  readonly definitions: Definitions;
   /** Runs whose handlers execute at the same time. */
   readonly concurrency: number;
   readonly log: Logger;
@@ -23,6 +25,8 @@ export interface StartRequest {
   readonly payload: string | undefined;
   readonly trigger: string | undefined;
   readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+  readonly delayMs?: number;
+  readonly priority?: number;
 }
 
 /** A run that exists. */
@@ -56,6 +60,10 @@ export class Session {
       definitions: options.definitions,
       log: options.log,
       remembered: Math.max(1_024, 4 * options.concurrency),
+      readState: (workflow, keys) => {
+        const query = JSON.stringify({ workflow, keys });
+        return (core.ask(`{"query":{"state":${query}}}`) as { values: ReturnType<ReadState> }).values;
+      },
       onFinished: (runId, ended) => this.#waiters.notify(runId, ended),
     });
   }
@@ -64,8 +72,9 @@ export class Session {
   static async open(options: SessionOptions): Promise<Session> {
     const core = new Core(options.core);
     try {
-      for (const definition of options.definitions.values())
-        core.ask(`{"define":${JSON.stringify(definition.toMessage())}}`);
+      for (const versions of options.definitions.all())
+        core.ask(`{"define":${JSON.stringify(versions.map((version) => version.toMessage()))}}`);
+      // Nothing of it moves before the slots are offered below, when every workflow is known.
       const session = new Session(core, options);
       await session.#pump.open();
       session.#pump.setCapacity(options.concurrency);
@@ -77,12 +86,19 @@ export class Session {
   }
 
   /** Starts a run and resolves after the commit. `wait`: also tells when it has ended. */
-  start(request: StartRequest, wait = false): Promise<StartedRun> {
-    const { workflowId, payload, trigger, idempotency } = request;
-    const command = `{"start":{"workflow":"${workflowId}"${field("payload", payload)}${field("trigger", trigger)}${field(
-      "idempotency",
-      idempotency && JSON.stringify(idempotency),
-    )}}}`;
+  async start(request: StartRequest, wait = false): Promise<StartedRun> {
+    const { workflowId, payload, trigger, idempotency, delayMs, priority } = request;
+    const keys = limitKeys(this.#options.definitions.current(workflowId)?.options, payload);
+    const fields = [
+      field("payload", payload),
+      field("trigger", trigger),
+      field("idempotency", idempotency && JSON.stringify(idempotency)),
+      field("delay_ms", delayMs?.toString()),
+      field("priority", priority?.toString()),
+      field("concurrency_key", keys.concurrency),
+      field("rate_key", keys.rate),
+    ];
+    const command = `{"start":{"workflow":"${workflowId}"${fields.join("")}}}`;
     const createdAtMs = Date.now();
     return new Promise((resolve, reject) => {
       this.#pump.send(command, (result, error) => {
@@ -163,18 +179,10 @@ export class Session {
   }
 
   #newMemory(runId: string, createdAtMs: number, { workflowId, payload, trigger }: StartRequest): RunMemory {
-    const version = this.#options.definitions.get(workflowId)?.options.version;
-    return {
-      runId,
-      workflowId,
-      version,
-      createdAtMs,
-      payload,
-      trigger,
-      outputs: new Map(),
-      last: undefined,
-      error: undefined,
-    };
+    const definition = this.#options.definitions.current(workflowId);
+    const version = definition?.options.version;
+    const [outputs, bodies] = [new Map(), new Map()];
+    return { runId, workflowId, version, definition, createdAtMs, payload, trigger, outputs, bodies };
   }
 
   #failed(error: Error): void {

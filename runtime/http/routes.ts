@@ -7,7 +7,7 @@ import { addWebhook } from "./webhook.ts";
 export function createRoutes(engine: HttpEngine): Hono {
   const routes = new Hono();
   addHealth(routes, engine);
-  for (const definition of engine.definitions.values()) {
+  for (const definition of engine.definitions.currents()) {
     for (const trigger of definition.triggers) {
       if (trigger.type === "webhook") addWebhook(routes, engine, definition.id, trigger);
     }

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "../testing/engines.ts";
 import { Core } from "./binding.ts";
+import { ABI_VERSION } from "./generated.ts";
 import { findLibrary } from "./library.ts";
 
 const cores: Core[] = [];
@@ -60,7 +61,7 @@ test("a library that is none, or of another version, is refused with what to do"
   await Bun.write(source, `unsigned cronflow_abi_version(void) { return 99; }\n${names.join("\n")}\n`);
   const other = join(directory, "other.so");
   expect(Bun.spawnSync(["cc", "-shared", "-fPIC", "-o", other, source]).exitCode).toBe(0);
-  expect(() => open({}, other)).toThrow("has ABI version 99, this cronflow-ffi needs 1");
+  expect(() => open({}, other)).toThrow(`has ABI version 99, this cronflow-ffi needs ${ABI_VERSION}`);
 
   const copy = join(directory, "copy.so");
   copyFileSync(findLibrary({}), copy);

@@ -1,7 +1,7 @@
 // Generated from native/src by native/tests/generated.rs. Do not edit.
 
 export const VERSION = "0.1.0";
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Every error code of the core, its class and its meaning. */
 export const CODES = {
@@ -12,6 +12,7 @@ export const CODES = {
   value_invalid: { class: "invalid", meaning: "A value cannot be recorded as JSON." },
   value_too_large: { class: "invalid", meaning: "A recorded value is larger than the limit." },
   value_too_deep: { class: "invalid", meaning: "A recorded value is nested deeper than the limit." },
+  not_a_number: { class: "invalid", meaning: "A value that is to be added to is not a number." },
   run_id_invalid: { class: "invalid", meaning: "A run id is not of the form `run_…`." },
   text_invalid: { class: "invalid", meaning: "An idempotency key, reason or other text is empty or too long." },
   cursor_invalid: { class: "invalid", meaning: "A page cursor was not given by this engine." },
@@ -23,12 +24,18 @@ export const CODES = {
   handle_invalid: { class: "invalid", meaning: "The handle was never given out, or is closed." },
   workflow_not_found: { class: "not_found", meaning: "No workflow of this id is defined." },
   run_not_found: { class: "not_found", meaning: "No run of this id is stored." },
+  step_not_found: { class: "not_found", meaning: "The workflow has no step of this name." },
+  token_unknown: { class: "not_found", meaning: "No request for approval has this token." },
   attempt_ended: { class: "conflict", meaning: "The attempt has already ended; its late result is refused." },
   run_ended: { class: "conflict", meaning: "The run has already ended." },
+  run_not_retryable: { class: "conflict", meaning: "Only a run that has failed, was cancelled or is stuck, and whose hook has ended, can be taken up again." },
+  token_used: { class: "conflict", meaning: "The request for approval was answered before, or its run went on without it." },
+  token_expired: { class: "conflict", meaning: "Nobody answered the request for approval in time." },
   idempotency_conflict: { class: "conflict", meaning: "The idempotency key was used with another body." },
   request_repeated: { class: "conflict", meaning: "The request was applied before, and its answer is no longer remembered." },
   queue_full: { class: "busy", meaning: "Too many requests wait for the engine." },
   too_many_runs: { class: "busy", meaning: "Too many runs are active." },
+  subflow_too_deep: { class: "busy", meaning: "A run is inside of too many others." },
   too_many_workflows: { class: "busy", meaning: "Too many workflows are defined." },
   too_many_cores: { class: "busy", meaning: "Too many engines are open in this process." },
   database_owned: { class: "unavailable", meaning: "Another process, or another engine of this process, owns the database file." },
@@ -66,8 +73,46 @@ export const LIMITS = {
   VALUE_DEPTH: 128,
   /** Bytes of a workflow definition. */
   DEFINITION_BYTES: 1048576,
-  /** Nodes (steps and actions) of one workflow. */
+  /** Nodes of one workflow, nested ones included. */
   NODES_PER_WORKFLOW: 1000,
+  /** Blocks inside blocks. */
+  BLOCK_DEPTH: 32,
+  /** Branches of one `if`, `parallel` or `race`. */
+  BRANCHES: 256,
+  /** Items of one `forEach`. */
+  ITEMS: 100000,
+  /** Iterations that a `while` may be allowed. */
+  ITERATIONS: 1000000,
+  /** Iterations of one `forEach` that a workflow may ask for at the same time. */
+  LOOP_CONCURRENCY: 1000,
+  /** Paths of one run at the same time: branches and iterations, nested ones included. */
+  PATHS_PER_RUN: 10000,
+  /** Ended attempts and decisions of one run. */
+  STEPS_PER_RUN: 2000000,
+  /** Bytes of an output that the engine puts together: of `parallel` or of a loop. */
+  COMPOSED_BYTES: 33554432,
+  /** Runs inside runs: a subflow of a subflow and so on. */
+  SUBFLOW_DEPTH: 32,
+  /** Runs that a workflow's rate limit may let begin in one stretch of time. */
+  RATE_COUNT: 10000,
+  /** The highest priority; the lowest is its negative. */
+  PRIORITY: 100,
+  /** Milliseconds of waiting that one level of priority is worth. */
+  PRIORITY_MS: 10000,
+  /** Characters of a key of `ctx.state`, of the cache, or of a concurrency or rate limit. */
+  STATE_KEY_BYTES: 512,
+  /** Bytes of one value of `ctx.state`. */
+  STATE_VALUE_BYTES: 262144,
+  /** Changes of `ctx.state` by one attempt. */
+  STATE_CHANGES: 1024,
+  /** Values removed in one commit because their time is over. */
+  EXPIRED_PER_COMMIT: 1024,
+  /** Waits that one commit tells of an event; the rest follow in the next. */
+  DELIVERIES_PER_COMMIT: 4096,
+  /** Waiting runs with a long history that are kept in memory, because reading them again takes time. */
+  RUNS_KEPT: 1000,
+  /** Ended attempts from which on a history is long. */
+  LONG_HISTORY: 256,
   /** Workflows defined in one engine. */
   WORKFLOWS: 10000,
   /** Characters of a workflow id or a step name. */
@@ -96,6 +141,8 @@ export const LIMITS = {
   HISTORY_ROWS: 10000,
   /** Bytes of recorded values in one page of a run's history (one more is read before the page ends). */
   HISTORY_BYTES: 16777216,
+  /** Bytes of recorded values of a run that the host is told without asking, when the run is read to go on. */
+  KNOWN_BYTES: 65536,
   /** Engines open at the same time in one process. */
   CORES: 256,
   /** Milliseconds a synchronous call waits for the engine thread before it answers `call_timeout`. */

@@ -3,15 +3,55 @@ import type { Code, ErrorClass } from "./generated.ts";
 
 export type RunStatus = "pending" | "running" | "waiting" | "completed" | "failed" | "cancelled" | "stuck";
 export type StepStatus = "completed" | "failed" | "timed_out" | "interrupted" | "cancelled";
-export type HandlerName = "body" | "on_error" | "on_success" | "on_failure";
+export type HandlerName =
+  | "body"
+  | "on_error"
+  | "on_success"
+  | "on_failure"
+  | "condition"
+  | "items"
+  | "duration"
+  | "input"
+  | "filter"
+  | "on_pause"
+  | "on_timeout";
 
-export interface NodeMessage {
-  kind: "step" | "action";
+interface AnyNodeMessage {
   name: string;
-  timeout_ms?: number;
-  delay_ms?: number;
-  retry?: RetryMessage;
   on_error?: boolean;
+  retry?: RetryMessage;
+}
+
+/** A node of a workflow's tree. What is a function in TypeScript is only said to be there. */
+export type NodeMessage = AnyNodeMessage &
+  (
+    | { kind: "step" | "action"; timeout_ms?: number; delay_ms?: number; cache?: boolean; circuit?: CircuitMessage }
+    | { kind: "if"; branches: NodeMessage[][]; otherwise?: NodeMessage[] }
+    | { kind: "parallel"; branches: NodeMessage[][]; keys?: string[] }
+    | { kind: "race"; branches: NodeMessage[][] }
+    | { kind: "while"; body: NodeMessage[]; max_iterations: number }
+    | { kind: "for_each"; body: NodeMessage[]; concurrency: number; size?: number }
+    | { kind: "sleep"; duration_ms?: number }
+    | { kind: "sleep_until"; until_ms?: number }
+    | { kind: "wait_for_event"; event: string; wait_ms?: number; filter?: boolean }
+    | {
+        kind: "approval";
+        wait_ms?: number;
+        on_pause?: boolean;
+        on_timeout?: boolean;
+        description?: string;
+        metadata?: unknown;
+      }
+    | { kind: "subflow"; workflow: string; input?: boolean }
+    | { kind: "cancel"; reason?: string }
+  );
+
+export type NodeKind = NodeMessage["kind"];
+
+export interface CircuitMessage {
+  name: string;
+  threshold: number;
+  recovery_ms: number;
 }
 
 export interface RetryMessage {
@@ -29,6 +69,13 @@ export interface DefinitionMessage {
   timeout_ms?: number;
   on_success?: boolean;
   on_failure?: boolean;
+  /** Runs (per key) that execute at the same time. */
+  concurrency?: number;
+  rate_limit?: { count: number; per_ms: number };
+  /** Shared by all workflows that name it. */
+  queue?: { name: string; concurrency?: number };
+  priority?: number;
+  retention_ms?: number;
   nodes: NodeMessage[];
 }
 
@@ -44,15 +91,24 @@ export type ResultMessage = null | { refused: ErrorMessage } | Record<string, un
 export interface ExecuteMessage {
   run: string;
   step?: string;
+  scope?: string;
   handler?: HandlerName;
   attempt: number;
-  sequence: number;
+  fence: number;
+  last?: string;
+  event?: unknown;
+  token?: string;
+  error?: unknown;
 }
 
 export interface EffectMessage {
   execute?: ExecuteMessage;
-  abort?: { run: string; sequence: number; reason: "step_timeout" | "run_timeout" | "cancelled" | "ended" };
-  finished?: { run: string; status: RunStatus };
+  abort?: { run: string; fence: number; reason: "step_timeout" | "run_timeout" | "cancelled" | "ended" };
+  /** What is recorded of a run that was read to go on. */
+  known?: RunRecordMessage;
+  recorded?: { run: string; step: string; scope?: string; output?: unknown };
+  left?: { run: string; step: string; scope: string };
+  finished?: { run: string; status: RunStatus; last?: string };
   waiting?: { run: string };
 }
 
@@ -73,7 +129,9 @@ export interface AnswerMessage {
 export interface StepRecordMessage {
   sequence: number;
   name: string;
-  handler: HandlerName;
+  scope?: string;
+  /** `start`: a child run began; `retry`: the run was taken up again. */
+  handler: HandlerName | "start" | "retry";
   attempt: number;
   status: StepStatus;
   output?: unknown;
@@ -86,7 +144,11 @@ export interface StepRecordMessage {
 export interface RunRecordMessage {
   run: string;
   workflow: string;
+  version?: string;
   status: RunStatus;
+  parent?: string;
+  replay_of?: string;
+  start_at_ms?: number;
   payload?: unknown;
   trigger?: unknown;
   output?: unknown;
@@ -96,6 +158,21 @@ export interface RunRecordMessage {
   steps?: StepRecordMessage[];
   next_after?: number;
 }
+
+export interface ApprovalMessage {
+  run: string;
+  workflow: string;
+  step: string;
+  scope?: string;
+  status: "open" | "approved" | "rejected" | "expired" | "cancelled";
+  description?: string;
+  metadata?: unknown;
+  opened_at_ms: number;
+  expires_at_ms?: number;
+}
+
+/** A key of the state, until when it has its value, and which; the key alone when it has none any more. */
+export type ChangedValueMessage = [key: string, expiresAtMs: number | null, value: unknown] | [key: string];
 
 export interface AboutMessage {
   version: string;
@@ -107,4 +184,5 @@ export interface AboutMessage {
   executing: number;
   queued: number;
   workflows: string[];
+  paused: string[];
 }

@@ -8,28 +8,46 @@ import { createCronflow } from "cronflow-ffi";
 const [database = "", effects = ""] = process.argv.slice(2);
 const engine = createCronflow({ database });
 
-function began(name: string, ctx: { run: { id: string }; attempt: number }): string {
-  const line = `${ctx.run.id} ${name} ${ctx.attempt}`;
+function began(ctx: { idempotencyKey: string; attempt: number }): string {
+  const line = `${ctx.idempotencyKey} ${ctx.attempt}`;
   appendFileSync(effects, `${line}\n`);
   return line;
 }
 
+engine.define({ id: "invoice" }).step("print", began);
+
 engine
   .define({ id: "orders" })
   .onWebhook("/orders", { idempotencyKey: (request) => request.headers.get("x-key") })
-  .step("reserve", (ctx) => began("reserve", ctx))
-  .step("charge", async (ctx) => {
-    await Bun.sleep(Math.random() * 6);
-    return began("charge", ctx);
+  .step("reserve", began)
+  .parallel({
+    charge: (flow) =>
+      flow.step("charge", async (ctx) => {
+        await Bun.sleep(Math.random() * 6);
+        return began(ctx);
+      }),
+    check: (flow) =>
+      flow
+        .step("flaky", (ctx) => {
+          const line = began(ctx);
+          if (Math.random() < 0.3) throw new Error("try again");
+          return line;
+        })
+        .retry({ attempts: 50, backoff: { strategy: "fixed", delay: 5, jitter: 1 } }),
   })
-  .step("flaky", (ctx) => {
-    const line = began("flaky", ctx);
-    if (Math.random() < 0.3) throw new Error("try again");
-    return line;
+  .forEach(
+    "parcels",
+    () => [1, 2, 3],
+    (_item, flow) => flow.step("pack", began),
+    { concurrency: 2 },
+  )
+  .sleep(3)
+  .subflow("invoice", "invoice")
+  .step("ship", (ctx) => {
+    ctx.state.incr("shipped");
+    return began(ctx);
   })
-  .retry({ attempts: 50, backoff: { strategy: "fixed", delay: 5, jitter: 1 } })
-  .step("ship", (ctx) => began("ship", ctx))
-  .action("notify", (ctx) => began("notify", ctx));
+  .action("notify", began);
 
 await engine.start({ port: 0, hostname: "127.0.0.1" });
 console.log(engine.url?.href);

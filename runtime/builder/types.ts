@@ -1,0 +1,197 @@
+/** How the type of a flow changes from node to node. Everything here is for the compiler. */
+import type { Context } from "../context.ts";
+import type { Recorded } from "../recorded.ts";
+import type { Flow } from "./flow.ts";
+import type { NoTrigger, Workflow } from "./workflow.ts";
+
+/** A name, or an object that also describes. */
+export type StepName<Name extends string> =
+  | Name
+  | { readonly id: Name; readonly title?: string; readonly description?: string };
+
+/** For nodes that have a name from their position unless they are given one. */
+export interface Named<Name extends string> {
+  readonly name?: StepName<Name>;
+}
+
+/** What handlers see of the payload: `unknown` until a trigger tells more. */
+export type Seen<Payload> = [Payload] extends [NoTrigger] ? unknown : Payload;
+/** What a handler in a flow is given; `Loop` is what the loop around adds. */
+export type Ctx<Payload, Last, Done, Loop> = Context<Seen<Payload>, Last, Done> & Loop;
+
+/** No step yet. */
+export type NoSteps = Record<never, never>;
+
+/** What a handler's return value is when it is read again. */
+export type Output<T> = Recorded<Awaited<T>>;
+
+/** A step's entry in `ctx.steps`; nothing for a node whose name is not known at compile time. */
+export type Step<Name extends string, O> = string extends Name
+  ? NoSteps
+  : { readonly [K in Name]: { readonly output: O } };
+
+/** The node that chained options speak of. */
+export interface Current {
+  /** Whether `ctx.last` is its output. */
+  readonly hasOutput: boolean;
+  /** Its name in `ctx.steps`; `never` when it has none there. */
+  readonly name: string;
+  /** The steps of its branch before it. */
+  readonly before: unknown;
+}
+/** A node with an output. */
+export interface At<Name extends string, Before> extends Current {
+  readonly hasOutput: true;
+  readonly name: string extends Name ? never : Name;
+  readonly before: Before;
+}
+/** A node that `ctx.last` passes through. */
+export interface Passing extends Current {
+  readonly hasOutput: false;
+  readonly name: never;
+}
+
+/** Which kind of flow methods give back: a workflow stays one. */
+export interface Kinds<Payload, Last, Done, Here, C extends Current, Open extends Block, Loop> {
+  readonly workflow: Workflow<Payload, Last, Done, Here, C, Open>;
+  readonly flow: Flow<Payload, Last, Done, Here, C, Open, Loop>;
+}
+export type Kind = keyof Kinds<never, never, never, never, never, never, never>;
+
+/** After a node with an output. */
+export type Added<K extends Kind, Payload, O, Done, Here, Name extends string, Open extends Block, Loop> = Kinds<
+  Payload,
+  O,
+  Done,
+  Here & Step<Name, O>,
+  At<Name, Here>,
+  Open,
+  Loop
+>[K];
+
+/** An open `if`, or that none is: what is known at its beginning, and of the branches that are finished. */
+export interface Block {
+  readonly isOpen: boolean;
+  readonly hasElse: boolean;
+  /** `ctx.last` before the if. */
+  readonly before: unknown;
+  /** The steps before the branch that the if stands in, and those in it, before the if. */
+  readonly done: unknown;
+  readonly here: unknown;
+  /** `ctx.last` at the end of the finished branches. */
+  readonly lasts: unknown;
+  /** The steps of the finished branches. */
+  readonly maybe: unknown;
+  readonly outer: Block;
+}
+
+export interface Closed extends Block {
+  readonly isOpen: false;
+}
+
+export interface If<Before, Done, Here, Lasts, Maybe, HasElse extends boolean, Outer extends Block> extends Block {
+  readonly isOpen: true;
+  readonly hasElse: HasElse;
+  readonly before: Before;
+  readonly done: Done;
+  readonly here: Here;
+  readonly lasts: Lasts;
+  readonly maybe: Maybe;
+  readonly outer: Outer;
+}
+
+/** In the first branch of an if. */
+export type Opened<K extends Kind, Payload, Last, Done, Here, Open extends Block, Loop> = Kinds<
+  Payload,
+  Last,
+  Done & Here,
+  NoSteps,
+  Passing,
+  If<Last, Done, Here, never, unknown, false, Open>,
+  Loop
+>[K];
+
+/** In the next branch of an if. */
+export type NextBranch<K extends Kind, Payload, Last, Here, HasElse extends boolean, Open extends Block, Loop> = Kinds<
+  Payload,
+  Open["before"],
+  Open["done"] & Open["here"],
+  NoSteps,
+  Passing,
+  If<
+    Open["before"],
+    Open["done"],
+    Open["here"],
+    Open["lasts"] | Last,
+    Open["maybe"] & Partial<Here>,
+    HasElse,
+    Open["outer"]
+  >,
+  Loop
+>[K];
+
+/**
+ * After an if: the steps of its branches may not have been done. Only the steps of a branch are mapped, never all so
+ * far: mapped types inside mapped types make the compiler's work double with every if.
+ */
+export type Ended<K extends Kind, Payload, Last, Here, Open extends Block, Loop> = Kinds<
+  Payload,
+  Open["lasts"] | Last | (Open["hasElse"] extends true ? never : Open["before"]),
+  Open["done"],
+  Open["here"] & Open["maybe"] & Partial<Here>,
+  At<never, never>,
+  Open["outer"],
+  Loop
+>[K];
+
+/** Where `.else()` and `.endIf()` may not stand; `Why` is shown by the compiler. */
+export interface Misplaced<Why extends string> {
+  readonly misplaced: Why;
+}
+export type InIf<Open extends Block> = Open["isOpen"] extends true
+  ? unknown
+  : Misplaced<"there is no open .if() in this flow">;
+export type BeforeElse<Open extends Block> = Open["isOpen"] extends true
+  ? Open["hasElse"] extends true
+    ? Misplaced<"this .if() has its .else() already">
+    : unknown
+  : Misplaced<"there is no open .if() in this flow">;
+
+/** A flow that may end a branch: all its ifs are closed. */
+export interface Ending<Last = unknown> {
+  readonly types: { readonly output: Last; readonly isOpen: false };
+}
+
+/** What a branch is given: a context for those that are handlers, a flow for those that build one. */
+export type Start<Payload, Last, Done, Loop> = Flow<Payload, Last, Done, NoSteps, Passing, Closed, Loop> &
+  Ctx<Payload, Last, Done, Loop>;
+
+/** What a branch gives: the last output of its flow, or what its handler returns. */
+export type BranchOutput<R> = R extends { readonly types: { readonly output: infer O } } ? O : Output<R>;
+
+export type AnyBranch<S> = (start: S) => unknown;
+export type Outputs<Branches extends readonly unknown[]> = {
+  -readonly [I in keyof Branches]: Branches[I] extends (start: never) => infer R ? BranchOutput<R> : never;
+};
+/** The branches whose outputs are `R`. */
+export type NamedBranches<S, R> = {
+  readonly [Key in keyof R]: (start: S) => Ending<R[Key]> | PromiseLike<R[Key]> | R[Key];
+};
+
+/** What the body of a `while` may return when it carries `T` from iteration to iteration. */
+export type Carrying<T> = Ending<T> | T | PromiseLike<T> | Nothing<T>;
+type Nothing<T> = undefined extends T ? void | PromiseLike<void> : never;
+
+/** What a wait gives when its time was over. */
+export interface TimedOut {
+  readonly timedOut: true;
+}
+
+/** What a person has answered, or that nobody did. */
+export interface Approval {
+  readonly approved: boolean;
+  readonly timedOut: boolean;
+  readonly status: "approved" | "rejected" | "timeout";
+  /** What else the answer said. */
+  readonly [key: string]: unknown;
+}

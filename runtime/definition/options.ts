@@ -1,0 +1,116 @@
+/** What is said about a workflow and about its steps. */
+import type { AnyContext } from "../context.ts";
+import type { Duration } from "../duration.ts";
+
+/** When a failed step is tried again. */
+export interface RetryOptions {
+  /** Attempts in all, the first included. Default 3. */
+  readonly attempts?: number;
+  readonly backoff?: BackoffOptions;
+  /** Whether an error is worth another attempt. Default: every error but a `NonRetryableError`. */
+  readonly retryOn?: (error: unknown, context: AnyContext) => boolean;
+  /** Called when another attempt has been scheduled, with the number of the one that failed. */
+  readonly onRetry?: (attempt: number, error: unknown, delayMs: number) => unknown;
+}
+
+/** How long to wait between attempts. */
+export interface BackoffOptions {
+  /** Always `delay`, `delay × attempt`, or `delay × multiplier ^ (attempt − 1)`. Default `"exponential"`. */
+  readonly strategy?: "fixed" | "linear" | "exponential";
+  /** The first delay. Default one second. */
+  readonly delay?: Duration;
+  /** No delay is longer. Default one hour. */
+  readonly maxDelay?: Duration;
+  /** The factor of `exponential`, from 1 to 1000. Default 2. */
+  readonly multiplier?: number;
+  /** The part of a delay that is random, from 0 to 1; `true` is 1 ("full jitter"). Default 0. */
+  readonly jitter?: boolean | number;
+}
+
+/** An output that is used again by other runs of the workflow. */
+export interface CacheOptions {
+  /** Attempts with the same key share an output. */
+  readonly key: (context: AnyContext) => string;
+  /** How long an output may be used again. */
+  readonly ttl: Duration;
+}
+
+/** Stops calling what keeps failing, and tries it again after a while. */
+export interface CircuitBreakerOptions {
+  /** Steps with the same name share a breaker. Default `<workflow>.<step>`. */
+  readonly name?: string;
+  /** Failures in a row that open it. Default 5. */
+  readonly failureThreshold?: number;
+  /** How long it stays open before one attempt is let through. Default 30 s. */
+  readonly recoveryTimeout?: Duration;
+  /** Names or codes of errors that say nothing about the health of what is called: they are not counted. */
+  readonly expectedErrors?: readonly string[];
+}
+
+/** What is said about one step. */
+export interface StepOptions {
+  readonly title?: string;
+  readonly description?: string;
+  readonly retry?: RetryOptions;
+  /** How long an attempt may take; then its `ctx.signal` is aborted and its result refused. */
+  readonly timeout?: Duration;
+  /** How long to wait before the first attempt. */
+  readonly delay?: Duration;
+  readonly cache?: CacheOptions;
+  readonly circuitBreaker?: CircuitBreakerOptions;
+}
+
+/**
+ * Called after a run has ended: at least once, also when the process dies in between. With a `stepId` it is called
+ * after a step has ended for good: at most once, because a step's result does not wait for it.
+ */
+export type Hook = (context: AnyContext, stepId?: string) => unknown;
+
+// `key` is a method, so that its parameter may be declared as the payload it is.
+
+/** How many runs of a workflow execute at the same time; the others wait in order. */
+export interface ConcurrencyOptions {
+  readonly limit: number;
+  /** Counts the runs of each key (a tenant, an account) for themselves. Default: all runs together. */
+  key?(payload: unknown): string;
+}
+
+/** How many runs of a workflow begin in a span of time; the others wait in order. */
+export interface RateLimitOptions {
+  readonly count: number;
+  readonly per: Duration;
+  /** Counts the runs of each key for themselves. Default: all runs together. */
+  key?(payload: unknown): string;
+}
+
+/** A queue is shared by all workflows that name it. */
+export interface QueueOptions {
+  readonly name: string;
+  /** Runs of all these workflows that execute at the same time. Default: no limit. */
+  readonly concurrency?: number;
+}
+
+/** What is said about a whole workflow. */
+export interface WorkflowOptions {
+  /** `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`, unique in the engine. */
+  readonly id: string;
+  readonly name?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  /** Your word for this state of the code. */
+  readonly version?: string;
+  /** How long a run may take in all. Default: as long as it takes. */
+  readonly timeout?: Duration;
+  /** Runs that execute at the same time. Default: no limit but the engine's. */
+  readonly concurrency?: number | ConcurrencyOptions;
+  /** Runs that begin in a span of time. Default: no limit. */
+  readonly rateLimit?: RateLimitOptions;
+  readonly queue?: string | QueueOptions;
+  /** From -100 to 100, higher first; one level is worth ten seconds of waiting. Default 0. */
+  readonly priority?: number;
+  /** Ended runs are deleted after this. Default: they are kept. */
+  readonly retention?: Duration;
+  /** The retry policy of steps that have none of their own. Default: one attempt. */
+  readonly retry?: RetryOptions;
+  readonly hooks?: { readonly onSuccess?: Hook; readonly onFailure?: Hook };
+}

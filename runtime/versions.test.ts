@@ -1,0 +1,165 @@
+/** Versions of a workflow, hooks and retention: what stays with a run, and for how long. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import type { Cronflow, RunRecord, RunStatus } from "cronflow-ffi";
+import { temporaryDirectory, testEngine } from "./testing/engines.ts";
+
+/** The run, once it has this status. */
+async function until(engine: Cronflow, runId: string, status: RunStatus): Promise<RunRecord> {
+  for (;;) {
+    const record = await engine.inspect(runId);
+    if (record.status === status) return record;
+    if (record.finishedAt !== undefined) throw new Error(`the run is ${record.status}: ${record.error?.message}`);
+  }
+}
+
+test("a run goes on with the version it began with; new runs begin with the one defined last", async () => {
+  const database = join(temporaryDirectory(), "versions.db");
+  const one = (engine: Cronflow) =>
+    engine
+      .define({ id: "w", version: "1" })
+      .waitForEvent("go")
+      .step("old", (ctx) => `old, version ${ctx.run.version}`);
+  const two = (engine: Cronflow) =>
+    engine.define({ id: "w", version: "2" }).step("new", (ctx) => `new, version ${ctx.run.version}`);
+  const before = testEngine({ database });
+  one(before);
+  await before.start();
+  const runId = await before.trigger("w");
+  await until(before, runId, "waiting");
+  await before.stop();
+  const after = testEngine({ database });
+  one(after);
+  two(after);
+  await after.start();
+  await after.publishEvent("go");
+  expect(await after.result(runId)).toBe("old, version 1");
+  expect(await after.execute("w")).toBe("new, version 2");
+});
+
+test("a run of a version that is gone follows the current one if that fits; else it is stuck until its version is back", async () => {
+  const database = join(temporaryDirectory(), "versions.db");
+  const define = (engine: Cronflow, version: string, name: string): Cronflow => {
+    engine
+      .define({ id: "w", version })
+      .step(name, () => version)
+      .waitForEvent("go", { name: "wait" })
+      .step("end", (ctx) => `${ctx.run.version} after ${Object.keys(ctx.steps)[0]}`);
+    return engine;
+  };
+  const first = define(testEngine({ database }), "1", "a");
+  await first.start();
+  const runId = await first.trigger("w");
+  await until(first, runId, "waiting");
+  await first.stop();
+  const second = define(testEngine({ database }), "2", "b");
+  await second.start();
+  await second.publishEvent("go");
+  expect(await until(second, runId, "stuck")).toMatchObject({ error: { code: "definition_changed" } });
+  expect(second.result(runId)).rejects.toMatchObject({ status: "stuck" });
+  await second.stop();
+  const third = define(define(testEngine({ database }), "1", "a"), "2", "b");
+  await third.start();
+  // The event was published while the run waited for it, and could not go on: it is not lost.
+  expect(await third.result(runId)).toBe("1 after a");
+});
+
+test("a stuck run can be cancelled, replayed, or retried once the workflow fits again", async () => {
+  const database = join(temporaryDirectory(), "stuck.db");
+  const define = (engine: Cronflow, name: string): Cronflow => {
+    engine
+      .define({ id: "w" })
+      .step(name, () => name)
+      .waitForEvent("go");
+    return engine;
+  };
+  const before = define(testEngine({ database }), "a");
+  await before.start();
+  const runIds = await Promise.all([before.trigger("w"), before.trigger("w")]);
+  await Promise.all(runIds.map((runId) => until(before, runId, "waiting")));
+  await before.stop();
+  const after = define(testEngine({ database }), "b");
+  await after.start();
+  await after.publishEvent("go");
+  await Promise.all(runIds.map((runId) => until(after, runId, "stuck")));
+  await after.cancelRun(runIds[0] as string, "given up");
+  expect(await after.inspect(runIds[0] as string)).toMatchObject({ status: "cancelled" });
+  const replayed = await after.replay(runIds[1] as string);
+  await until(after, replayed, "waiting");
+  await after.publishEvent("go", 1);
+  expect(await after.result(replayed)).toBe(1);
+});
+
+test("two workflows of one id and version are an error", () => {
+  const engine = testEngine();
+  engine.define({ id: "w", version: "1" });
+  engine.define({ id: "w", version: "2" });
+  expect(() => engine.define({ id: "w", version: "2" })).toThrow("Two workflows have the id `w` and the version 2");
+});
+
+test("a run's hook is called once, also after a restart; one that was interrupted is called again", async () => {
+  const database = join(temporaryDirectory(), "hooks.db");
+  const calls: string[] = [];
+  const define = (engine: Cronflow, life: number, hangs: Promise<void> | undefined, called: () => void): Cronflow => {
+    engine
+      .define({
+        id: "w",
+        hooks: {
+          onSuccess: (ctx, step) => {
+            if (step !== undefined) return;
+            calls.push(`${ctx.payload} in life ${life}: ${ctx.last}`);
+            if (ctx.payload === "interrupted") called();
+            return ctx.payload === "interrupted" ? hangs : undefined;
+          },
+        },
+      })
+      .step("x", () => "done");
+    return engine;
+  };
+  const hooked = Promise.withResolvers<void>();
+  const before = define(testEngine({ database }), 1, new Promise(() => {}), hooked.resolve);
+  await before.start();
+  await before.execute("w", "whole");
+  const interrupted = await before.trigger("w", "interrupted");
+  expect(await before.result(interrupted)).toBe("done");
+  await hooked.promise;
+  await before.stop({ timeout: 0 });
+  const again = Promise.withResolvers<void>();
+  const after = define(testEngine({ database }), 2, undefined, again.resolve);
+  await after.start();
+  await again.promise;
+  await after.execute("w", "third");
+  await after.stop();
+  expect(calls).toEqual([
+    "whole in life 1: done",
+    "interrupted in life 1: done",
+    "interrupted in life 2: done",
+    "third in life 2: done",
+  ]);
+});
+
+test("ended runs are deleted after their retention, others are kept", async () => {
+  const engine = testEngine();
+  engine.define({ id: "short", retention: 20 }).step("x", () => 1);
+  engine.define({ id: "kept" }).step("x", () => 1);
+  engine.define({ id: "open", retention: 20 }).waitForEvent("go");
+  await engine.start();
+  const [short, kept, open] = [
+    await engine.trigger("short"),
+    await engine.trigger("kept"),
+    await engine.trigger("open"),
+  ];
+  await Promise.all([engine.result(short), engine.result(kept)]);
+  const { finishedAt } = await engine.inspect(short);
+  let deletedAtMs = 0;
+  while (deletedAtMs === 0) {
+    await engine.inspect(short).catch((error) => {
+      expect(error).toMatchObject({ code: "run_not_found" });
+      deletedAtMs = Date.now();
+    });
+  }
+  expect(deletedAtMs).toBeGreaterThanOrEqual((finishedAt as Date).getTime() + 20);
+  expect(await engine.inspect(kept)).toMatchObject({ status: "completed" });
+  expect(await engine.inspect(open)).toMatchObject({ status: "waiting" });
+  expect((await engine.list()).runs.map(({ workflowId }) => workflowId).sort()).toEqual(["kept", "open"]);
+});
