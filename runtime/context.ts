@@ -159,7 +159,7 @@ export class AttemptContext implements AnyContext {
 
   get steps(): Readonly<Record<string, { readonly output: unknown }>> {
     const { definition, memory, node, message } = this.#parts;
-    return this.#keep("steps", recordedSteps(definition, memory.outputs, node?.loops ?? [], message.scope ?? ""));
+    return this.#keep("steps", recordedSteps(definition, memory.outputs, node, message.scope ?? ""));
   }
 
   get trigger(): TriggerInfo {

@@ -1,22 +1,23 @@
 /** `ctx.steps`: the outputs that a node can see, found when they are asked for, because a run may have thousands. */
-import type { Definition, LoopSpec } from "./definition.ts";
+import type { Definition, NodeSpec } from "./definition.ts";
 import { decode } from "./json.ts";
 import { nodeKey, outerScope } from "./scope.ts";
 
 type Steps = Readonly<Record<string, { readonly output: unknown }>>;
 
-/** The outputs seen in `scope`: those outside of loops, and those of the same iterations of the loops around it. */
+/** The outputs that a node sees in `scope`: those before it on its own path, in the same iterations of its loops. */
 export function recordedSteps(
   definition: Definition,
   outputs: ReadonlyMap<string, string | undefined>,
-  loops: readonly LoopSpec[],
+  node: NodeSpec | undefined,
   scope: string,
 ): Steps {
+  const around = node?.around ?? [];
   const keyOf = (name: string): string | undefined => {
-    const around = definition.node(name)?.loops;
-    const isVisible = around?.every((loop, level) => loop.name === loops[level]?.name);
-    if (around === undefined || !isVisible) return undefined;
-    const key = nodeKey(name, outerScope(scope, around.length));
+    const other = definition.node(name);
+    const isVisible = other?.around.every((where, level) => where === around[level]);
+    if (other === undefined || !isVisible) return undefined;
+    const key = nodeKey(name, outerScope(scope, other.loops.length));
     return outputs.has(key) ? key : undefined;
   };
   // Values are kept in the target, so that a handler sees what it has changed.

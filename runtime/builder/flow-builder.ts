@@ -287,8 +287,9 @@ export class FlowBuilder implements Record<Method, unknown> {
   /** The steps of a branch or body; a handler is a block of one step. */
   #block(node: NodeSpec, given: Branch, key: string, where: string, loops: readonly LoopSpec[]): readonly NodeSpec[] {
     checkFunction(this.#where(node), where, given);
-    const { registry, depthInside, workflow } = this.sequence;
-    const begin = (): FlowBuilder => new FlowBuilder(new Sequence(registry, loops, where, depthInside + 1));
+    const { registry, depthInside, workflow, around } = this.sequence;
+    const begin = (): FlowBuilder =>
+      new FlowBuilder(new Sequence(registry, loops, where, depthInside + 1, [...around, where]));
     const built = builtBy(given, begin());
     if (built?.length === 0) throw invalid(`${workflow}: ${where} has no steps. Add one, or remove it.`);
     return (
@@ -330,6 +331,7 @@ export class FlowBuilder implements Record<Method, unknown> {
       options: { ...described, ...options },
       functions,
       loops: this.sequence.loops,
+      around: this.sequence.around,
       fields,
       ...(branches !== undefined && { branches }),
       ...(body !== undefined && { body }),

@@ -36,7 +36,7 @@ export function itemLoop(
   const names: string[] = [];
 
   const build = (item: unknown, into: Registry): readonly NodeSpec[] => {
-    const sequence = new Sequence(into, [...outer.loops, loop], where, depthInside + 1);
+    const sequence = new Sequence(into, [...outer.loops, loop], where, depthInside + 1, [...outer.around, where]);
     const flow = begin(sequence);
     const returned = body(item as never, flow as never);
     if (returned !== flow) {

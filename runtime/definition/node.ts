@@ -16,6 +16,8 @@ export interface NodeSpec {
   readonly functions: Partial<Record<HandlerName, AnyHandler>>;
   /** The loops around it, outermost first. */
   readonly loops: readonly LoopSpec[];
+  /** The branches and bodies it is in, outermost first: what is in none of them does not see it. */
+  readonly around: readonly string[];
   /** What the core is told of this kind of node alone, as it is sent. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly branches?: readonly (readonly NodeSpec[])[];

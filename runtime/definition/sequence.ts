@@ -29,12 +29,14 @@ export class Sequence {
   /**
    * @param where The block it is part of, for messages: "branch 2 of `p`"; empty for the workflow itself.
    * @param depth How many blocks are around it.
+   * @param around The branches and bodies it is in, itself included, outermost first.
    */
   constructor(
     readonly registry: Registry,
     readonly loops: readonly LoopSpec[] = [],
     readonly where = "",
     readonly depth = 0,
+    readonly around: readonly string[] = [],
   ) {}
 
   /** What messages begin with. */

@@ -55,6 +55,8 @@ struct Seen {
     walk: Walk,
     /// A process death now would interrupt it.
     executing: bool,
+    /// What it was executing before a transaction, and which.
+    executed_before: (u64, Vec<Ready>),
     /// It began.
     has_begun: bool,
     /// It was removed when its time was over.

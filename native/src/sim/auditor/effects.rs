@@ -89,7 +89,7 @@ impl Auditor {
         let fence = *self.numbers.entry((run, identity.clone())).or_insert(execute.fence);
         ensure(fence == execute.fence, "P7 one attempt has one fence", || format!("{execute:?} and {fence}"))?;
         if first.is_none() {
-            self.check_paused(execute)?;
+            self.check_paused(&ready.clone(), execute)?;
         }
         self.check_circuit(execute, first.is_none())?;
         self.handed_out.insert(run);
@@ -119,12 +119,15 @@ impl Auditor {
         ensure(execute.error.as_ref() == error, rule, || format!("{execute:?}, not {error:?}"))
     }
 
-    fn check_paused(&self, execute: &Execute) -> Verdict {
+    fn check_paused(&self, ready: &Ready, execute: &Execute) -> Verdict {
         let Some(seen) = self.runs.get(&execute.run) else { return Ok(()) };
         let workflow = &seen.row.workflow_id;
         let is_paused = self.paused.contains(workflow) && self.paused_before.contains(workflow);
         let was_unpaused = self.unpaused_in.get(workflow) == Some(&self.transaction);
-        ensure(!is_paused || was_unpaused, "nothing of a paused workflow begins", || format!("{execute:?} of {workflow}"))
+        // What the host was to execute before it was paused may finish, though it hears of it only now.
+        let (transaction, before) = &seen.executed_before;
+        let executed = if *transaction == self.transaction { before.contains(ready) } else { seen.executing };
+        ensure(!is_paused || was_unpaused || executed, "nothing of a paused workflow begins", || format!("{execute:?} of {workflow}"))
     }
 
     /// Nothing goes through an open circuit, and one attempt through a half-open one.

@@ -78,6 +78,10 @@ impl Auditor {
             None => self.first_seen(&row, &steps, summary)?,
         };
         self.check_growth(&seen, &row, &steps)?;
+        if seen.executed_before.0 < self.transaction {
+            let ready = if seen.executing { seen.walk.ready() } else { Vec::new() };
+            seen.executed_before = (self.transaction, ready);
+        }
         let wrong = |wrong: String| broken("the history follows the definition", format!("{run}: {wrong}"));
         let facts = seen.walk.pass_all(&row, &steps).map_err(wrong)?;
         seen.walk.check_rest(&row).map_err(|wrong| {
@@ -114,6 +118,7 @@ impl Auditor {
             recorded_in: Vec::new(),
             walk: Walk::new(&plan, row, mocks, copied),
             executing: false,
+            executed_before: (0, Vec::new()),
             has_begun: false,
             is_gone: false,
             waits: BTreeMap::new(),

@@ -19,23 +19,25 @@ impl World {
     /// One thing of the safety phase.
     pub(super) fn happen(&mut self) -> Verdict {
         let Rates { death, clock_jump, .. } = self.rates;
-        let weights =
-            [70, 120, 200, 280, 240, 60, 20, 50, 12, 10, clock_jump / 4, death / 2, death / 4, 50, 45, 14, 10, 12, 4];
+        let network = [120, 200, 280, 240, 60, 20, 50, 10, clock_jump / 4, death / 2, death / 4];
+        // Users come when all workflows are defined.
+        let users = if self.host.undefined.is_empty() { [70, 12, 50, 45, 14, 10, 12, 4] } else { [0; 8] };
+        let weights = [&network[..], &users[..]].concat();
         match self.random.weighted(&weights) {
-            0 => self.start(),
-            1 => self.pass_time(),
-            2 => return self.end_handler(),
-            3 => return self.deliver_requests(),
-            4 => return self.deliver_answer(),
-            5 => self.resend(),
-            6 if self.host.has_room() => self.host.heartbeat(self.now_ms),
-            6 => {}
-            7 => self.wish(Wish::Tick),
-            8 => self.cancel(),
-            9 => self.report_late(),
-            10 => self.jump_clock(),
-            11 => return self.die(),
-            12 => return self.restart(),
+            0 => self.pass_time(),
+            1 => return self.end_handler(),
+            2 => return self.deliver_requests(),
+            3 => return self.deliver_answer(),
+            4 => self.resend(),
+            5 if self.host.has_room() => self.host.heartbeat(self.now_ms),
+            5 => {}
+            6 => self.wish(Wish::Tick),
+            7 => self.report_late(),
+            8 => self.jump_clock(),
+            9 => return self.die(),
+            10 => return self.restart(),
+            11 => self.start(),
+            12 => self.cancel(),
             13 => self.publish(),
             14 => self.approve(),
             15 => self.retry(),
