@@ -71,7 +71,7 @@ test("the three words of the answer are the engine's, whatever the answer says",
 
 test("an unknown, a used and an expired token are three different errors", async () => {
   const engine = testEngine();
-  const { mail, workflow } = approving(engine, 40);
+  const { mail, workflow } = approving(engine, 300);
   await engine.start();
   const used = await engine.trigger(workflow, undefined);
   const usedToken = await mail.next();

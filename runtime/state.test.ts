@@ -126,11 +126,11 @@ test("a value with a ttl is gone after it, and not before", async () => {
   engine
     .define({ id: "ttl" })
     .action("set", (ctx) => {
-      ctx.state.set("short", 1, { ttl: 40 });
+      ctx.state.set("short", 1, { ttl: 3000 });
       ctx.state.set("long", 1, { ttl: "1h" });
     })
     .step("now", (ctx) => [ctx.state.get("short"), ctx.state.get("long")])
-    .sleep(60)
+    .sleep(300)
     .step("later", (ctx) => [...ctx.steps.now.output, ctx.state.get("short"), ctx.state.get("long")])
     .step("again", (ctx) => [...ctx.last, ctx.state.incr("short")]);
   await engine.start();
@@ -142,17 +142,32 @@ test("a set without a ttl ends the one that was there; adding keeps it", async (
   engine
     .define({ id: "ttl" })
     .action("set", (ctx) => {
-      ctx.state.set("kept", 1, { ttl: 30 });
-      ctx.state.set("counted", 1, { ttl: 30 });
+      ctx.state.set("kept", 1, { ttl: 300 });
+      ctx.state.set("counted", 1, { ttl: 300 });
     })
     .action("again", (ctx) => {
       ctx.state.set("kept", 2);
       ctx.state.incr("counted");
     })
-    .sleep(50)
+    .sleep(300)
     .step("read", (ctx) => [ctx.state.get("kept"), ctx.state.get("counted")]);
   await engine.start();
   expect(await engine.execute("ttl")).toEqual([2, null]);
+});
+
+test("a value that is read for the first time takes nothing from runs whose time has come", async () => {
+  const engine = testEngine();
+  const workflow = engine.define({ id: "busy" }).parallel([
+    (flow) => flow.sleep(5).step("woke", () => "woke"),
+    (ctx) => {
+      // The loop of events stands still, so that the read is the first that the core hears after the sleep is over.
+      const until = Date.now() + 20;
+      while (Date.now() < until);
+      return ctx.state.get("unread", "nothing");
+    },
+  ]);
+  await engine.start();
+  expect(await engine.execute(workflow, undefined)).toEqual(["woke", "nothing"]);
 });
 
 test("state survives a restart", async () => {

@@ -96,9 +96,9 @@ test("a cached output is forgotten after its ttl, and failures are not kept", as
       if (calls === 1) throw new Error("no");
       return calls;
     })
-    .cache({ key: () => "k", ttl: 30 })
+    .cache({ key: () => "k", ttl: 300 })
     .onError(() => "saved");
-  engine.define({ id: "wait" }).sleep(40);
+  engine.define({ id: "wait" }).sleep(300);
   await engine.start();
   expect(await engine.execute("cached")).toBe("saved");
   expect(await engine.execute("cached")).toBe(2);
@@ -151,8 +151,8 @@ test("a circuit opens after failures in a row, lets nothing through, and closes 
       if (!isMended) throw new Error("no answer");
       return "works";
     })
-    .circuitBreaker({ failureThreshold: 2, recoveryTimeout: 50 });
-  engine.define({ id: "wait" }).sleep(60);
+    .circuitBreaker({ failureThreshold: 2, recoveryTimeout: 300 });
+  engine.define({ id: "wait" }).sleep(300);
   await engine.start();
   for (let call = 0; call < 2; call += 1)
     expect((await failure(engine.execute("calls"))).error.message).toBe("no answer");

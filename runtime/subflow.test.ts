@@ -101,8 +101,8 @@ test("cancelling the parent cancels the child and its children; a cancelled chil
 test("a parent that fails or loses a race leaves no child behind", async () => {
   const engine = testEngine();
   const child = engine.define({ id: "child" }).waitForEvent("never");
-  engine.define({ id: "parent", timeout: 50 }).subflow("c", child);
-  engine.define({ id: "race" }).race([(flow) => flow.subflow("c", child), (flow) => flow.sleep(50)]);
+  engine.define({ id: "parent", timeout: 200 }).subflow("c", child);
+  engine.define({ id: "race" }).race([(flow) => flow.subflow("c", child), (flow) => flow.sleep(200)]);
   await engine.start();
   expect(engine.execute("parent")).rejects.toMatchObject({ error: { code: "run_timeout" } });
   await engine.execute("parent").catch(() => {});

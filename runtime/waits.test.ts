@@ -146,10 +146,10 @@ test("events are JSON, and have a name", async () => {
 
 /** Each kind of wait, and what ends it. The second life defines the same workflow. */
 const WAITS: Record<string, { define(engine: Cronflow, life: number): unknown; end?(engine: Cronflow): unknown }> = {
-  sleep: { define: (engine) => engine.define({ id: "w" }).sleep(100) },
-  "computed sleep": { define: (engine, life) => engine.define({ id: "w" }).sleep(() => (life === 1 ? 100 : "1d")) },
+  sleep: { define: (engine) => engine.define({ id: "w" }).sleep(250) },
+  "computed sleep": { define: (engine, life) => engine.define({ id: "w" }).sleep(() => (life === 1 ? 250 : "1d")) },
   "sleep until": {
-    define: (engine, life) => engine.define({ id: "w" }).sleepUntil(() => Date.now() + (life === 1 ? 100 : 1e8)),
+    define: (engine, life) => engine.define({ id: "w" }).sleepUntil(() => Date.now() + (life === 1 ? 250 : 1e8)),
   },
   event: {
     define: (engine) => engine.define({ id: "w" }).waitForEvent("e"),
@@ -162,22 +162,22 @@ const WAITS: Record<string, { define(engine: Cronflow, life: number): unknown; e
       await engine.publishEvent("e", 2);
     },
   },
-  "event that does not come": { define: (engine) => engine.define({ id: "w" }).waitForEvent("e", { timeout: 100 }) },
+  "event that does not come": { define: (engine) => engine.define({ id: "w" }).waitForEvent("e", { timeout: 250 }) },
   "delay of a step": {
     define: (engine) =>
       engine
         .define({ id: "w" })
         .step("x", () => 1)
-        .delay(100),
+        .delay(250),
   },
   retry: {
     define: (engine) =>
       engine
         .define({ id: "w" })
         .step("x", (ctx) => (ctx.attempt === 1 ? Promise.reject(new Error("again")) : ctx.attempt))
-        .retry({ backoff: { delay: 100 } }),
+        .retry({ backoff: { delay: 250 } }),
   },
-  "approval that nobody gives": { define: (engine) => engine.define({ id: "w" }).humanInTheLoop({ timeout: 100 }) },
+  "approval that nobody gives": { define: (engine) => engine.define({ id: "w" }).humanInTheLoop({ timeout: 250 }) },
   "child run": {
     define: (engine) => {
       engine.define({ id: "child" }).waitForEvent("e");
@@ -188,9 +188,9 @@ const WAITS: Record<string, { define(engine: Cronflow, life: number): unknown; e
   "waits beside each other": {
     define: (engine) =>
       engine.define({ id: "w" }).parallel([
-        (flow) => flow.sleep(100),
+        (flow) => flow.sleep(250),
         (flow) => flow.waitForEvent("e"),
-        (flow) => flow.forEach("l", [1, 2, 3], (_, inner) => inner.sleep(30), { concurrency: 2 }),
+        (flow) => flow.forEach("l", [1, 2, 3], (_, inner) => inner.sleep(80), { concurrency: 2 }),
         (flow) =>
           flow.while<unknown>(
             "r",
@@ -232,5 +232,5 @@ test.each(Object.entries(WAITS))("%s: goes on after a restart, and is not early"
   await end?.(after);
   expect(await after.result(runId)).toEqual(OUTPUTS[name]);
   const { finishedAt } = await after.inspect(runId);
-  if (end === undefined) expect((finishedAt as Date).getTime()).toBeGreaterThanOrEqual(createdAt.getTime() + 100);
+  if (end === undefined) expect((finishedAt as Date).getTime()).toBeGreaterThanOrEqual(createdAt.getTime() + 250);
 });

@@ -27,6 +27,14 @@ pub fn check_optional<'a>(what: &str, value: Option<&'a RawValue>) -> Result<Opt
     value.map(|value| check(what, value)).transpose()
 }
 
+/// A key, a name or another text of the user's, which is stored as it is.
+pub fn check_text(what: &str, text: &str, bytes: u64) -> Result<()> {
+    if text.is_empty() || text.len() as u64 > bytes {
+        return Err(Error::new(Code::TextInvalid, format!("the {what} has from 1 to {bytes} bytes")));
+    }
+    Ok(())
+}
+
 /// The nesting of valid JSON text: brackets outside strings.
 fn depth(text: &str) -> u64 {
     let (mut depth, mut deepest) = (0u64, 0u64);

@@ -1,7 +1,7 @@
 //! The commands: what each asks of the runs.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -119,7 +119,7 @@ impl Engine {
         let payload = value::check_optional("payload", start.payload)?;
         let trigger = value::check_optional("trigger", start.trigger)?;
         for (what, key) in [("concurrency key", &start.concurrency_key), ("rate key", &start.rate_key)] {
-            key.as_ref().map_or(Ok(()), |key| check_text(what, key, limits::STATE_KEY_BYTES))?;
+            key.as_ref().map_or(Ok(()), |key| value::check_text(what, key, limits::STATE_KEY_BYTES))?;
         }
         if start.delay_ms > limits::DURATION_MS {
             return Err(Error::new(Code::TextInvalid, "the delay is longer than 100 years"));
@@ -147,8 +147,8 @@ impl Engine {
     }
 
     fn claim(&mut self, workflow: &str, idempotency: &Idempotency<'_>, run: RunId) -> Result<Option<RunId>> {
-        check_text("idempotency key", &idempotency.key, limits::KEY_BYTES)?;
-        check_text("fingerprint", &idempotency.fingerprint, limits::KEY_BYTES)?;
+        value::check_text("idempotency key", &idempotency.key, limits::KEY_BYTES)?;
+        value::check_text("fingerprint", &idempotency.fingerprint, limits::KEY_BYTES)?;
         let claim = Claim { run, fingerprint: idempotency.fingerprint.clone().into_owned() };
         match self.store.claim(workflow, &idempotency.key, &claim)? {
             Some(earlier) if planted!(KeyIgnored) => Ok(earlier).map(|_| None),
@@ -169,7 +169,7 @@ impl Engine {
         let workflow = active.graph.workflow.clone();
         let step = active.run.step_of(resolve.fence, &active.graph);
         if let Some(cache) = &resolve.cache {
-            check_text("cache key", &cache.key, limits::STATE_KEY_BYTES)?;
+            value::check_text("cache key", &cache.key, limits::STATE_KEY_BYTES)?;
         }
         let may_complete = matches!(outcome, Outcome::Completed { .. }) || planted!(StateCountedTwice);
         let changes = if may_complete { &resolve.state[..] } else { &[] };
@@ -195,7 +195,7 @@ impl Engine {
 
     /// An attempt asks for an output that is kept under a key; if there is one, it ends with it.
     fn recall_output(&mut self, recall: &Recall<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
-        check_text("cache key", &recall.key, limits::STATE_KEY_BYTES)?;
+        value::check_text("cache key", &recall.key, limits::STATE_KEY_BYTES)?;
         let active = self.active.get(&recall.run);
         let step = active.and_then(|active| active.run.step_of(recall.fence, &active.graph));
         let (Some(active), Some(step)) = (active, step) else {
@@ -214,7 +214,7 @@ impl Engine {
 
     fn cancel(&mut self, cancel: &Cancel<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
         if let Some(reason) = &cancel.reason {
-            check_text("reason", reason, limits::REASON_BYTES)?;
+            value::check_text("reason", reason, limits::REASON_BYTES)?;
         }
         let active = self.activate(cancel.run, now_ms)?.ok_or_else(|| query::run_not_found(cancel.run))?;
         self.transition(active, Event::Cancelled { reason: cancel.reason.as_deref() }, now_ms, false)?;
@@ -224,18 +224,18 @@ impl Engine {
     /// Gives again what the host should be executing and is not, and aborts what it should not be.
     fn heartbeat(&mut self, heartbeat: &Heartbeat) -> CommandResult<'static> {
         let host: BTreeSet<(RunId, u64)> = heartbeat.executing.iter().copied().collect();
-        let mut mine = BTreeSet::new();
+        // In order, whatever the order in memory: what the engine says depends on what it was told, and on nothing else.
+        let mut mine = BTreeMap::new();
         for (run, active) in self.active.iter().filter(|(_, active)| active.run.stage == Stage::Executing) {
-            for (fence, effect) in machine::execute_effects(&active.run, &active.graph, &self.secret) {
-                mine.insert((*run, fence));
-                if !host.contains(&(*run, fence)) {
-                    self.effects.push(effect);
-                }
-            }
+            let executed = machine::execute_effects(&active.run, &active.graph, &self.secret);
+            mine.extend(executed.into_iter().map(|(fence, effect)| ((*run, fence), effect)));
         }
-        for &(run, fence) in host.difference(&mine) {
-            self.effects.push(Effect::Abort { run, fence, reason: AbortReason::Ended });
-        }
+        let unknown = host.iter().filter(|attempt| !mine.contains_key(attempt));
+        let aborts: Vec<Effect> =
+            unknown.map(|&(run, fence)| Effect::Abort { run, fence, reason: AbortReason::Ended }).collect();
+        mine.retain(|attempt, _| !host.contains(attempt));
+        self.effects.extend(mine.into_values());
+        self.effects.extend(aborts);
         CommandResult::Done
     }
 
@@ -304,7 +304,7 @@ fn outcome<'a>(resolve: &'a Resolve<'a>) -> Result<Outcome<'a>> {
             expected: resolve.expected,
         }),
         (None, None, Some(reason)) => {
-            check_text("reason", reason, limits::REASON_BYTES)?;
+            value::check_text("reason", reason, limits::REASON_BYTES)?;
             Ok(Outcome::Cancel { reason })
         }
         _ => {
@@ -312,11 +312,4 @@ fn outcome<'a>(resolve: &'a Resolve<'a>) -> Result<Outcome<'a>> {
             Err(Error::new(Code::RequestInvalid, message))
         }
     }
-}
-
-pub(super) fn check_text(what: &str, text: &str, bytes: u64) -> Result<()> {
-    if text.is_empty() || text.len() as u64 > bytes {
-        return Err(Error::new(Code::TextInvalid, format!("the {what} has from 1 to {bytes} bytes")));
-    }
-    Ok(())
 }

@@ -23,7 +23,7 @@ pub struct Delivery {
 
 impl Engine {
     pub(super) fn publish(&mut self, publish: &Publish<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
-        super::commands::check_text("event name", &publish.name, limits::NAME_LENGTH)?;
+        value::check_text("event name", &publish.name, limits::NAME_LENGTH)?;
         let payload = value::check_optional("payload", publish.payload)?;
         if !self.store.is_awaited(&publish.name)? {
             return Ok(CommandResult::Published { event: None });

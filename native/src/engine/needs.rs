@@ -81,13 +81,7 @@ impl Engine {
     }
 
     /// Begins a run of a defined workflow, not before its rate limit and its delay allow.
-    pub(super) fn begin_run(
-        &mut self,
-        id: RunId,
-        workflow: &str,
-        mut origin: Origin<'_>,
-        now_ms: i64,
-    ) -> Result<()> {
+    pub(super) fn begin_run(&mut self, id: RunId, workflow: &str, mut origin: Origin<'_>, now_ms: i64) -> Result<()> {
         let graph = self.catalog.require(workflow)?.clone();
         let rate_key = origin.rate_key.take().filter(|_| graph.definition.rate_limit.is_some());
         if origin.start_at_ms.is_some() {

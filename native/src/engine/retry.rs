@@ -130,7 +130,7 @@ impl Engine {
         let first = before_race(graph, summary, first);
         let first = summary.get(first).map_or(u32::MAX, |row| row.sequence);
         let before: Vec<_> = summary.iter().take_while(|row| row.sequence < first).cloned().collect();
-        let counts: Vec<u32> = machine::retried_steps(&before).map(|row| row.sequence).collect();
+        let counts: Vec<u32> = machine::retried_steps(&before, graph).map(|row| row.sequence).collect();
         let mut kept = Vec::with_capacity(counts.len());
         let mut after = 0;
         loop {

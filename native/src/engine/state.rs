@@ -3,7 +3,6 @@
 use serde_json::value::RawValue;
 
 use super::Engine;
-use super::commands::check_text;
 use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::model::StateValue;
@@ -49,7 +48,7 @@ impl Engine {
                     (&incr.key, Some(added(before, &incr.key, incr.by)?))
                 }
             };
-            check_text("key", key, limits::STATE_KEY_BYTES)?;
+            value::check_text("key", key, limits::STATE_KEY_BYTES)?;
             planned.retain(|(earlier, _)| earlier != key);
             planned.push((key, after));
         }

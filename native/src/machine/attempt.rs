@@ -352,6 +352,15 @@ pub fn interrupted(run: &mut Run, at: PathId, turn: &mut Turn<'_>) {
     run::failed(run, error_json("crash_loop", &message), StepStatus::Cancelled, AbortReason::Ended, turn);
 }
 
+/// An attempt that is with the host may be the one that probes its circuit.
+pub fn enter_circuit(run: &Run, at: PathId, turn: &mut Turn<'_>) {
+    let graph = turn.graph;
+    let attempt = run.paths[at].attempt.as_ref().filter(|attempt| attempt.handler == Handler::Body);
+    if let (Some(attempt), Some(policy)) = (attempt, &graph.node(run.paths[at].node).circuit) {
+        circuit::enter(policy, (run.id, attempt.fence), turn);
+    }
+}
+
 /// An attempt that is with the host has ended: its circuit hears how.
 fn leave_circuit(run: &Run, at: PathId, verdict: Verdict, turn: &mut Turn<'_>) {
     let Some(attempt) = run.paths[at].attempt.as_ref().filter(|attempt| attempt.handler == Handler::Body) else {

@@ -65,8 +65,12 @@ fn pass(run: &mut Run, summary: &RunSummary, is_new: bool, turn: &mut Turn<'_>) 
         && matches!(run.paths[Paths::ROOT].wait, Wait::Start { .. })
     {
         // One that was ended before it began has rows, and still begins at its time when it is taken up again.
-        let has_completed = retried_steps(before).next().is_some();
-        let is_over = if is_new { start_at_ms <= goes_on_at_ms } else { has_fired(start_at_ms, summary) };
+        let has_completed = retried_steps(before, turn.graph).next().is_some();
+        // What the rate limit has not let begin yet is not let begin by being taken up again either.
+        let is_over = match is_new {
+            true => start_at_ms <= goes_on_at_ms && summary.rate_key.is_none(),
+            false => has_fired(start_at_ms, summary),
+        };
         if is_over || !after.is_empty() || has_completed {
             run.paths[Paths::ROOT].wait = Wait::Nothing;
             run.arrivals.push_back(Paths::ROOT);
@@ -108,7 +112,7 @@ fn pass_completed(run: &mut Run, before: &[StepSummary], turn: &mut Turn<'_>) ->
     let completed = before.iter().filter(|step| step.status == StepStatus::Completed);
     let positions = completed.map(|step| ((step.name.clone(), step.scope.clone(), step.handler), step.sequence));
     run.completed_at = Some(Box::new(positions.collect()));
-    for step in retried_steps(before) {
+    for step in retried_steps(before, turn.graph) {
         come_to(run, step, turn);
         apply(run, step, false, turn)?;
     }
@@ -138,7 +142,7 @@ fn come_to(run: &mut Run, step: &StepSummary, turn: &mut Turn<'_>) {
 }
 
 /// Of the rows before a run was taken up again: those that count.
-pub fn retried_steps(steps: &[StepSummary]) -> impl Iterator<Item = &StepSummary> {
+pub fn retried_steps<'a>(steps: &'a [StepSummary], graph: &'a Graph) -> impl Iterator<Item = &'a StepSummary> {
     let counts = |step: &&StepSummary| {
         step.status == StepStatus::Completed && !step.handler.is_hook() && step.handler != Handler::Retry
     };
@@ -151,7 +155,29 @@ pub fn retried_steps(steps: &[StepSummary]) -> impl Iterator<Item = &StepSummary
                 && step.scope == child.scope
         })
     };
-    steps.iter().filter(counts).filter(move |step| step.handler != Handler::Start || ended(step))
+    // Nor does what led a block beyond its bounds: it may lead elsewhere when it is done anew.
+    let led_too_far = |place: usize| steps.get(place + 1).is_some_and(|next| went_too_far(&steps[place], next, graph));
+    let all = steps.iter().enumerate().filter(move |(place, step)| counts(step) && !led_too_far(*place));
+    all.map(|(_, step)| step).filter(move |step| step.handler != Handler::Start || ended(step))
+}
+
+/// Whether a block failed for no failure of its parts, but because of what was completed before.
+fn went_too_far(step: &StepSummary, block: &StepSummary, graph: &Graph) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Coded<'a> {
+        code: &'a str,
+    }
+    let Some(error) = block.error.as_deref().filter(|_| block.handler == Handler::Body) else { return false };
+    let has_decided = step.name == block.name && step.scope == block.scope && step.handler != Handler::Body;
+    let is_composed = matches!(
+        graph.find(&block.name).map(|node| &graph.node(node).kind),
+        Some(Kind::Parallel { .. } | Kind::ForEach { .. })
+    );
+    match serde_json::from_str::<Coded<'_>>(error).map_or("", |error| error.code) {
+        "too_many_iterations" | "too_many_paths" => has_decided,
+        "value_too_large" => is_composed,
+        _ => false,
+    }
 }
 
 /// What tells a row from another one.

@@ -362,6 +362,7 @@ pub fn begin_attempts(run: &mut Run, turn: &mut Turn<'_>) {
             None => continue,
         };
         attempt::mark_handed_out(run, at, timeout_ms, turn);
+        attempt::enter_circuit(run, at, turn);
     }
 }
 

@@ -116,8 +116,9 @@ pub struct Auditor {
     /// Attempts that were executing when a process died.
     died: BTreeSet<(RunId, String, String, Handler, u32, Option<u32>)>,
     transaction: u64,
-    /// The latest time of any request.
+    /// The latest time of any request, and the earliest to which the clock has jumped back since.
     latest_ms: i64,
+    lowest_ms: i64,
     children: BTreeMap<RunId, BTreeSet<RunId>>,
     /// Of each workflow: what its completed attempts have added.
     counts: BTreeMap<String, u64>,
@@ -126,6 +127,8 @@ pub struct Auditor {
     published: BTreeMap<u64, Published>,
     /// Answers that were sent, by number, with what they say.
     answers: BTreeMap<u64, (Requested, bool)>,
+    /// Keys that are free again, and since which transaction.
+    freed: BTreeMap<(String, String), u64>,
     asked_to_cancel: BTreeSet<RunId>,
     asked_to_retry: BTreeSet<RunId>,
     shared_least: u64,
@@ -161,11 +164,13 @@ impl Auditor {
             died: BTreeSet::new(),
             transaction: 0,
             latest_ms: i64::MIN,
+            lowest_ms: i64::MAX,
             children: BTreeMap::new(),
             counts: BTreeMap::new(),
             begins: BTreeMap::new(),
             published: BTreeMap::new(),
             answers: BTreeMap::new(),
+            freed: BTreeMap::new(),
             asked_to_cancel: BTreeSet::new(),
             asked_to_retry: BTreeSet::new(),
             shared_least: 0,
@@ -208,6 +213,9 @@ impl Auditor {
     /// A transaction of requests begins; the latest of them was sent at this time.
     pub fn begin(&mut self, now_ms: i64) {
         self.transaction += 1;
+        if now_ms < self.latest_ms {
+            self.lowest_ms = self.lowest_ms.min(now_ms);
+        }
         self.latest_ms = self.latest_ms.max(now_ms);
         self.circuits_before.clone_from(&self.circuits);
         self.paused_before.clone_from(&self.paused);
@@ -242,7 +250,10 @@ impl Auditor {
     fn is_current(&self, (run, fence): Attempt) -> bool {
         let Some(seen) = self.runs.get(&run).filter(|seen| seen.executing && !seen.is_gone) else { return false };
         let Some(identity) = self.fences.get(&(run, fence)) else { return false };
-        seen.walk.ready().iter().any(|ready| self.identity(seen, ready, identity.event.clone()) == *identity)
+        // Where the clock has jumped back behind the time for which an attempt had waited, the engine may take it to
+        // wait still when it has read the run again: then its result is refused, and it is executed once more.
+        let mut ready = seen.walk.ready().into_iter().filter(|ready| ready.not_before_ms <= self.lowest_ms);
+        ready.any(|ready| self.identity(seen, &ready, identity.event.clone()) == *identity)
     }
 
     fn identity(&self, seen: &Seen, ready: &Ready, event: Option<String>) -> Identity {
@@ -283,7 +294,11 @@ impl Auditor {
     pub fn awaited(&self) -> Vec<(RunId, String, String, super::oracle::Awaited)> {
         let live = self.runs.iter().filter(|(_, seen)| !seen.is_gone);
         live.flat_map(|(run, seen)| {
-            seen.walk.awaited_once_begun().into_iter().map(|(name, scope, what)| (*run, name, scope, what)).collect::<Vec<_>>()
+            seen.walk
+                .awaited_once_begun()
+                .into_iter()
+                .map(|(name, scope, what)| (*run, name, scope, what))
+                .collect::<Vec<_>>()
         })
         .collect()
     }

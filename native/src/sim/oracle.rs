@@ -132,7 +132,8 @@ impl Walk {
             // Its time may have been moved by the rate limit.
             self.root = Walk::begin(&self.plan, &self.mocks, run.id, begins_at_ms);
         }
-        self.is_asleep &= !matches!(run.status, RunStatus::Running | RunStatus::Pending);
+        let is_silent = rows.len() == self.rows;
+        self.is_asleep &= !(is_silent && matches!(run.status, RunStatus::Running | RunStatus::Pending));
         while let Some(row) = rows.get(self.rows) {
             let place = self.rows;
             let new = self.pass(run, rows, row).map_err(|wrong| format!("{wrong}: {row:?}"))?;
@@ -160,7 +161,7 @@ impl Walk {
         }
         if std::mem::take(&mut self.is_asleep) && rows::is_abandonment(row) && self.root.is_at(row) {
             self.root.at = At::Abandoned;
-            self.never_began = true;
+            self.never_began = row.started_at_ms.is_none();
             self.ending = Some(error_code(row.error.as_deref()));
             return Ok(vec![Fact::Ending { code: error_code(row.error.as_deref()) }]);
         }
@@ -266,7 +267,10 @@ impl Walk {
     fn take_up(&mut self, run: &RunRow, rows: &[StepRow], marker: &StepRow) -> Result<Vec<Fact>, String> {
         let before = &rows[..self.rows];
         let again = Walk::new(&self.plan, run, std::mem::take(&mut self.mocks), self.copied);
-        let is_asleep = again.is_asleep && again.latest_ms > marker.finished_at_ms;
+        // One that has not begun still begins at its time, or when the rate limit lets it.
+        let is_limited = self.never_began && self.plan.definition.rate_limit.is_some();
+        let has_begun = completed(before).next().is_some();
+        let is_asleep = again.is_asleep && !has_begun && (again.latest_ms > marker.finished_at_ms || is_limited);
         let latest_ms = marker.finished_at_ms;
         let taken_up = Some(marker.sequence);
         *self = Walk { rows: self.rows, taken_up, since_ms: latest_ms, latest_ms, is_asleep, ..again };
@@ -306,8 +310,14 @@ impl Walk {
 
     /// Process deaths of the function that has seen most.
     pub fn deaths(&self) -> u32 {
-        let calls = self.ready().into_iter().map(|ready| ready.deaths);
-        calls.max().unwrap_or(0)
+        let ready = self.ready();
+        let is_same = |one: &Ready, other: &Ready| one.name == other.name && one.scope == other.scope;
+        // Once nobody has answered in time, `onTimeout` is called, and what `onPause` has seen is forgotten.
+        let may_be_over = |call: &Ready| {
+            let times_out = |other: &Ready| other.handler == Handler::OnTimeout && is_same(call, other);
+            call.handler == Handler::OnPause && ready.iter().any(times_out)
+        };
+        ready.iter().filter(|call| !may_be_over(call)).map(|call| call.deaths).max().unwrap_or(0)
     }
 
     /// What the run's error must be, as far as the history says: the text, or the code.
@@ -333,9 +343,13 @@ pub fn completed(rows: &[StepRow]) -> impl Iterator<Item = &StepRow> {
         let same = |row: &&StepRow| row.name == child.name && row.scope == child.scope;
         rows.iter().filter(same).any(|row| row.handler == Handler::Body && is_done(row))
     };
-    rows.iter().filter(move |row| {
-        is_done(row) && row.handler != Handler::Retry && (row.handler != Handler::Start || gave(row))
-    })
+    // The condition that let a loop go on once too often is asked again.
+    let too_often = |place: usize| {
+        let next = rows.get(place + 1).filter(|next| next.handler == Handler::Body);
+        next.is_some_and(|next| error_code(next.error.as_deref()) == "too_many_iterations")
+    };
+    let all = rows.iter().enumerate().filter(move |(place, _)| !too_often(*place)).map(|(_, row)| row);
+    all.filter(move |row| is_done(row) && row.handler != Handler::Retry && (row.handler != Handler::Start || gave(row)))
 }
 
 impl Call {

@@ -33,10 +33,11 @@ impl Auditor {
             (_, Some("workflow_not_found")) => self.is_unknown(wish),
             (Wish::Start { workflow, intent }, None) => self.started(*workflow, intent, run),
             (Wish::Start { workflow, intent }, Some("idempotency_conflict")) => {
-                let earlier = intent.key.clone().and_then(|key| self.keys.get(&(workflow_id(*workflow), key)));
-                let earlier = earlier.and_then(|run| self.runs.get(run));
+                let key = (workflow_id(*workflow), intent.key.clone().unwrap_or_default());
+                let earlier = self.keys.get(&key).and_then(|run| self.runs.get(run));
+                let was_removed = self.freed.get(&key) == Some(&self.transaction);
                 ensure(
-                    earlier.is_some_and(|seen| seen.intent.fingerprint != intent.fingerprint),
+                    was_removed || earlier.is_some_and(|seen| seen.intent.fingerprint != intent.fingerprint),
                     "P5 another body is a conflict, the same is not",
                     || format!("{intent:?} was refused because of {earlier:?}"),
                 )
@@ -155,7 +156,10 @@ impl Auditor {
     }
 
     fn is_stale(&self, attempt: Attempt) -> Verdict {
-        ensure(!self.is_current(attempt), "P7 only a stale result is refused", || format!("{attempt:?}"))
+        ensure(!self.is_current(attempt), "P7 only a stale result is refused", || {
+            let steps = self.runs.get(&attempt.0).map(|seen| &seen.steps);
+            format!("{attempt:?} is {:?} after {steps:?}", self.fences.get(&attempt))
+        })
     }
 
     fn has_ended(&self, run: RunId) -> Verdict {

@@ -81,6 +81,8 @@ impl Auditor {
             format!("{execute:?}, not {:?}", ready.last)
         })?;
         self.check_told(seen, ready, execute)?;
+        let (transaction, before) = &seen.executed_before;
+        let executed_before = if *transaction == self.transaction { before.contains(ready) } else { seen.executing };
         let identity = self.identity(seen, ready, execute.event.clone());
         let first = self.fences.insert((run, execute.fence), identity.clone());
         ensure(first.as_ref().is_none_or(|first| *first == identity), "P7 one fence is of one attempt", || {
@@ -88,10 +90,11 @@ impl Auditor {
         })?;
         let fence = *self.numbers.entry((run, identity.clone())).or_insert(execute.fence);
         ensure(fence == execute.fence, "P7 one attempt has one fence", || format!("{execute:?} and {fence}"))?;
-        if first.is_none() {
-            self.check_paused(&ready.clone(), execute)?;
+        // What the host was to execute before may finish, though it hears of it only now.
+        if first.is_none() && !executed_before {
+            self.check_paused(execute)?;
+            self.check_circuit(execute)?;
         }
-        self.check_circuit(execute, first.is_none())?;
         self.handed_out.insert(run);
         Ok(())
     }
@@ -119,25 +122,24 @@ impl Auditor {
         ensure(execute.error.as_ref() == error, rule, || format!("{execute:?}, not {error:?}"))
     }
 
-    fn check_paused(&self, ready: &Ready, execute: &Execute) -> Verdict {
+    fn check_paused(&self, execute: &Execute) -> Verdict {
         let Some(seen) = self.runs.get(&execute.run) else { return Ok(()) };
         let workflow = &seen.row.workflow_id;
         let is_paused = self.paused.contains(workflow) && self.paused_before.contains(workflow);
         let was_unpaused = self.unpaused_in.get(workflow) == Some(&self.transaction);
-        // What the host was to execute before it was paused may finish, though it hears of it only now.
-        let (transaction, before) = &seen.executed_before;
-        let executed = if *transaction == self.transaction { before.contains(ready) } else { seen.executing };
-        ensure(!is_paused || was_unpaused || executed, "nothing of a paused workflow begins", || format!("{execute:?} of {workflow}"))
+        ensure(!is_paused || was_unpaused, "nothing of a paused workflow begins", || {
+            format!("{execute:?} of {workflow}")
+        })
     }
 
     /// Nothing goes through an open circuit, and one attempt through a half-open one.
-    fn check_circuit(&mut self, execute: &Execute, is_new: bool) -> Verdict {
+    fn check_circuit(&mut self, execute: &Execute) -> Verdict {
         let rule = "an open circuit lets one attempt through, after its time";
         let Some(seen) = self.runs.get(&execute.run) else { return Ok(()) };
         let plan = self.plans.get(&seen.row.workflow_id);
         let node = plan.zip(execute.step.as_deref()).and_then(|(plan, step)| plan.definition.find(step));
         let policy = node.and_then(|node| node.circuit.as_ref()).filter(|_| execute.handler == Handler::Body);
-        let Some(name) = policy.map(|policy| policy.name.to_string()).filter(|_| is_new) else { return Ok(()) };
+        let Some(name) = policy.map(|policy| policy.name.to_string()) else { return Ok(()) };
         let (before, after) = (self.circuits_before.get(&name), self.circuits.get(&name));
         let Some(until_ms) = after.filter(|_| before == after).and_then(|row| row.open_until_ms) else {
             self.probes.remove(&name);

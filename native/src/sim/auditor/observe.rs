@@ -65,6 +65,8 @@ impl Auditor {
             seen.is_gone = true;
             seen.executing = false;
         }
+        let owned = self.keys.iter().filter(|(_, owner)| **owner == run);
+        self.freed.extend(owned.map(|(key, _)| (key.clone(), self.transaction)));
         self.keys.retain(|_, owner| *owner != run);
         Ok(())
     }

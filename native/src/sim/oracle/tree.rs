@@ -304,6 +304,9 @@ impl Thread {
     pub fn begin_anew(&mut self, scene: &Scene<'_>) {
         let wait_ms = self.part().and_then(|part| part.spec.wait_ms);
         let renewed = wait_ms.map(|wait_ms| scene.now_ms + wait_ms as i64);
+        if !self.has_rows {
+            self.arrived_at_ms = scene.now_ms;
+        }
         match &mut self.at {
             At::Block(inner) => inner.threads.iter_mut().for_each(|(_, thread)| thread.begin_anew(scene)),
             At::Over(_) => {}
