@@ -126,7 +126,7 @@ test("a value with a ttl is gone after it, and not before", async () => {
   engine
     .define({ id: "ttl" })
     .action("set", (ctx) => {
-      ctx.state.set("short", 1, { ttl: 3000 });
+      ctx.state.set("short", 1, { ttl: 300 });
       ctx.state.set("long", 1, { ttl: "1h" });
     })
     .step("now", (ctx) => [ctx.state.get("short"), ctx.state.get("long")])

@@ -58,6 +58,8 @@ pub struct Engine {
     /// The earliest stored timer, unless `timers_changed`.
     next_timer: Option<i64>,
     timers_changed: bool,
+    /// The earliest timer that the host was last told of.
+    told_wake_at_ms: Option<i64>,
     /// What tokens are made of.
     secret: Arc<Secret>,
     circuits: Circuits,
@@ -94,6 +96,7 @@ impl Engine {
             kept: VecDeque::new(),
             next_timer: None,
             timers_changed: true,
+            told_wake_at_ms: None,
             secret: Arc::new(secret),
             circuits: BTreeMap::new(),
             needs: VecDeque::new(),
@@ -122,19 +125,33 @@ impl Engine {
     ///
     /// When a rule or the data breaks, every request is tried again alone, so that one does not spoil the others.
     pub fn process(&mut self, requests: &[&[u8]]) -> Vec<Vec<u8>> {
-        match self.transact(requests) {
-            Ok(answer) => vec![answer],
+        let answer = match self.transact(requests) {
+            Ok(answered) => answer::render(&answered, &self.effects, self.wake_at_ms()),
             Err(error) if requests.len() > 1 && matches!(error.code.class(), Class::Bug | Class::Corrupt) => {
-                requests.iter().flat_map(|request| self.process(&[request])).collect()
+                return requests.iter().flat_map(|request| self.process(&[request])).collect();
             }
-            Err(error) => {
-                let refused: Vec<_> = requests.iter().map(|text| (seq_of(text), Err(error.clone()))).collect();
-                vec![answer::render(&refused, &[], self.wake_at_ms())]
-            }
-        }
+            Err(error) => answer::render(&refused(requests, &error), &[], self.wake_at_ms()),
+        };
+        self.told_wake_at_ms = self.wake_at_ms();
+        vec![answer]
     }
 
-    fn transact(&mut self, requests: &[&[u8]]) -> Result<Vec<u8>> {
+    /// The same for a request whose answer goes to its caller alone: the results are for the caller, and what the
+    /// commit has caused besides is for the host, in an answer of its own.
+    pub fn process_call(&mut self, request: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+        let requests = &[request];
+        let answered = match self.transact(requests) {
+            Ok(answered) => answered,
+            Err(error) => return (answer::render(&refused(requests, &error), &[], None), None),
+        };
+        let wake_at_ms = self.wake_at_ms();
+        let has_news = !self.effects.is_empty() || wake_at_ms != self.told_wake_at_ms;
+        self.told_wake_at_ms = wake_at_ms;
+        let news = has_news.then(|| answer::render(&[], &self.effects, wake_at_ms));
+        (answer::render(&answered, &[], None), news)
+    }
+
+    fn transact(&mut self, requests: &[&[u8]]) -> Result<Vec<(u64, Results)>> {
         let mut answered: Vec<(u64, Results)> = Vec::with_capacity(requests.len());
         self.effects.clear();
         self.defined.clear();
@@ -155,7 +172,7 @@ impl Engine {
         for (seq, results) in &answered {
             self.repeats.remember(*seq, results);
         }
-        Ok(answer::render(&answered, &self.effects, self.wake_at_ms()))
+        Ok(answered)
     }
 
     fn apply_all(&mut self, requests: &[&[u8]], answered: &mut Vec<(u64, Results)>) -> Result<()> {
@@ -276,6 +293,11 @@ fn parse_request(text: &[u8]) -> Result<Request<'_>> {
         return Err(invalid(format!("a request has at most {} commands", limits::COMMANDS_PER_REQUEST)));
     }
     Ok(request)
+}
+
+/// What every request hears when none of them was done.
+fn refused(requests: &[&[u8]], error: &Error) -> Vec<(u64, Results)> {
+    requests.iter().map(|text| (seq_of(text), Err(error.clone()))).collect()
 }
 
 /// The number of a request that may be damaged otherwise: so that its sender hears of it.

@@ -145,13 +145,16 @@ fn run(mut engine: Engine, inbox: &Inbox, outbox: &Outbox) {
 /// Requests share a commit; a synchronous call has one of its own, because its answer goes to its caller alone.
 fn process_batch(engine: &mut Engine, batch: &[Item], outbox: &Outbox) {
     for part in batch.chunk_by(|one, next| one.reply.is_none() && next.reply.is_none()) {
+        if let Some(reply) = &part[0].reply {
+            let (answer, news) = engine.process_call(&part[0].request);
+            // A caller that has given up finds the outcome out by itself.
+            drop(reply.try_send(answer));
+            news.into_iter().for_each(|news| outbox.put(news));
+            continue;
+        }
         let requests: Vec<&[u8]> = part.iter().map(|item| item.request.as_slice()).collect();
         for answer in engine.process(&requests) {
-            match &part[0].reply {
-                // A caller that has given up finds the outcome out by itself.
-                Some(reply) => drop(reply.try_send(answer)),
-                None => outbox.put(answer),
-            }
+            outbox.put(answer);
         }
     }
 }

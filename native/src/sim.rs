@@ -116,6 +116,8 @@ pub const SEEDS_PER_FILE: u64 = 64;
 pub struct Report {
     /// What happened in it, in numbers.
     pub counts: Counts,
+    /// What happened to which kind of node: its kind, the function, how it ended, and the engine's code if it failed.
+    pub lived_through: std::collections::BTreeSet<String>,
     /// A hash of everything that happened.
     pub trace: u64,
     /// The promise that was broken, if one was.
@@ -127,5 +129,6 @@ pub fn simulate(seed: u64) -> Report {
     let mut world = world::World::new(seed, seed % SEEDS_PER_FILE == SEEDS_PER_FILE - 1);
     let verdict = world.live();
     let failure = verdict.err().map(|violation| Failure::new(seed, violation, &world.trace));
-    Report { counts: world.counts, trace: world.trace.hash(), failure }
+    let lived_through = world.lived_through();
+    Report { counts: world.counts, lived_through, trace: world.trace.hash(), failure }
 }

@@ -18,6 +18,9 @@ enum Medium {
     File { directory: PathBuf, store: Option<SqliteStore> },
 }
 
+/// Runs that are no longer stored, as they last were.
+pub type Removed = BTreeMap<RunId, (RunRow, Vec<StepRow>, Option<RunSummary>)>;
+
 /// What is stored, and what happens to those who store it.
 pub struct Disk {
     medium: Medium,
@@ -29,10 +32,12 @@ pub struct Disk {
     pub defines: bool,
     /// Runs written to.
     pub touched: BTreeSet<RunId>,
-    /// Runs as they were when they were last removed; some of it may have been rolled back.
-    pub removed: BTreeMap<RunId, (RunRow, Vec<StepRow>, Option<RunSummary>)>,
-    /// The outcome of a failed commit that a process death would bring back.
-    ghost: Option<MemoryStore>,
+    /// Runs that the open transaction removes, as they were before.
+    pub removes: Removed,
+    /// Runs that were removed.
+    pub removed: Removed,
+    /// The outcome of a failed commit that a process death would bring back, and what it removed.
+    ghost: Option<(MemoryStore, Removed)>,
     failed: u64,
     ambiguous: bool,
 }
@@ -54,7 +59,8 @@ impl Disk {
             operations: 0,
             defines: false,
             touched: BTreeSet::new(),
-            removed: BTreeMap::new(),
+            removes: Removed::new(),
+            removed: Removed::new(),
             ghost: None,
             failed: 0,
             ambiguous: false,
@@ -74,11 +80,13 @@ impl Disk {
 
     /// The process died: what was not committed is gone, and a failed commit may be back.
     pub fn process_died(&mut self, ghost_returns: bool) {
+        self.removes.clear();
         match &mut self.medium {
             Medium::Memory(store) => {
                 store.rollback();
-                if let Some(ghost) = self.ghost.take().filter(|_| ghost_returns) {
+                if let Some((ghost, removed)) = self.ghost.take().filter(|_| ghost_returns) {
                     *store = ghost;
+                    self.removed.extend(removed);
                 }
             }
             Medium::File { directory, store } => {
@@ -108,19 +116,21 @@ impl Disk {
             CommitFate::FailsButIsApplied if !self.defines => {
                 self.ambiguous = true;
                 self.store().commit()?;
+                self.removed.append(&mut self.removes);
                 self.ghost = None;
             }
             CommitFate::FailsAndReturns => {
                 if let Medium::Memory(store) = &self.medium {
                     let mut ghost = store.clone();
                     ghost.commit()?;
-                    self.ghost = Some(ghost);
+                    self.ghost = Some((ghost, self.removes.clone()));
                     self.ambiguous = true;
                 }
             }
             CommitFate::Fails | CommitFate::FailsButIsApplied | CommitFate::DiesBefore => {}
             CommitFate::Succeeds | CommitFate::DiesAfter => {
                 self.ghost = None;
+                self.removed.append(&mut self.removes);
                 return self.store().commit();
             }
         }

@@ -54,7 +54,7 @@ impl Rates {
     /// (swarm testing, Groce et al., ISSTA 2012).
     pub fn random(random: &mut Random) -> Rates {
         let mut rate = |most| if random.chance(700) { random.between(1, most) } else { 0 };
-        Rates { death: rate(60), failure: rate(120), loss: rate(200), repeat: rate(200), clock_jump: rate(150) }
+        Rates { death: rate(40), failure: rate(100), loss: rate(200), repeat: rate(200), clock_jump: rate(150) }
     }
 
     /// What happens to the next transaction.

@@ -23,7 +23,7 @@ pub fn workflows(random: &mut Random) -> Vec<Definition> {
 
 fn workflow(number: u64, many: u64, simple: bool, queue: &Queue, random: &mut Random) -> Definition {
     let children = (number + 1..many).map(|child| workflow_id(child as usize)).collect();
-    let mut maker = Maker { next: 0, left: random.between(2, 9) as u32, children, simple, random };
+    let mut maker = Maker { next: 0, left: random.between(2, 12) as u32, children, simple, random };
     let nodes = maker.block(0, false);
     Definition {
         id: workflow_id(number as usize),
@@ -85,7 +85,7 @@ impl Maker<'_> {
         if depth < DEPTH && self.left > 1 && self.random.chance(400) {
             return *self.random.pick(&BLOCKS);
         }
-        LEAVES[self.random.weighted(&[40, 10, 9, 6, 12, 12, 12, 1])]
+        LEAVES[self.random.weighted(&[40, 10, 9, 6, 12, 12, 20, 2])]
     }
 
     fn node(&mut self, kind: Kind, depth: u32) -> NodeSpec {

@@ -68,6 +68,7 @@ impl Store for FaultyStore {
     fn rollback(&mut self) {
         let mut disk = lock(&self.0);
         disk.store().rollback();
+        disk.removes.clear();
         disk.fate = Fate::default();
     }
 
@@ -91,7 +92,7 @@ impl Store for FaultyStore {
             if let Some(row) = disk.store().run(run)? {
                 let steps = disk.store().history(run, 0, u32::MAX)?;
                 let summary = disk.store().summary(run)?;
-                disk.removed.insert(run, (row, steps, summary));
+                disk.removes.insert(run, (row, steps, summary));
             }
             disk.store().delete_run(run)
         })

@@ -92,7 +92,7 @@ impl World {
             self.trace.note(|| serde_json::to_string(workflow).unwrap_or_default());
         }
         self.boot()?;
-        for _ in 0..self.random.between(80, 400) {
+        for _ in 0..self.random.between(100, 1_200) {
             self.counts.actions += 1;
             self.happen()?;
         }
@@ -112,6 +112,11 @@ impl World {
             .auditor
             .rows(|step| is_done(step) && step.output.as_deref().is_some_and(|o| o.starts_with("{\"publication\"")));
         Ok(())
+    }
+
+    /// What happened to which kind of node.
+    pub fn lived_through(&self) -> std::collections::BTreeSet<String> {
+        self.auditor.lived_through()
     }
 
     /// A new process: an engine over what is stored, and a host that knows its workflows and nothing else.
@@ -230,6 +235,9 @@ impl World {
             }
             Err(_) => return Err(Violation { rule: "the engine never panics", detail: "see above".to_owned() }),
         };
+        if failed > 0 {
+            self.trace.note(|| format!("the disk failed, {fate:?}"));
+        }
         for text in &answers {
             self.trace.note(|| format!("answer at {now_ms} {}", String::from_utf8_lossy(text)));
         }

@@ -1,5 +1,7 @@
 //! What must hold when the healed world has come to rest.
 
+use std::collections::BTreeSet;
+
 use super::{Auditor, Verdict, ensure, read};
 use crate::model::Handler;
 use crate::model::RunStatus;
@@ -63,6 +65,22 @@ impl Auditor {
     pub fn ends(&self) -> [u64; 3] {
         [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled]
             .map(|status| self.runs.values().filter(|seen| seen.row.status == status).count() as u64)
+    }
+
+    /// What happened to which kind of node: its kind, the function, and how it ended.
+    pub fn lived_through(&self) -> BTreeSet<String> {
+        let word = |kind: crate::definition::NodeKind| serde_json::to_value(kind).unwrap_or_default();
+        let mut all = BTreeSet::new();
+        for seen in self.runs.values() {
+            let Some(plan) = self.plans.get(&seen.row.workflow_id) else { continue };
+            for step in seen.steps.iter().skip(seen.walk.copied) {
+                let kind = plan.definition.find(&step.name).map(|node| word(node.kind));
+                let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("run");
+                let code = error_code(step.error.as_deref());
+                all.insert(format!("{kind} {} {} {code}", step.handler.as_str(), step.status.as_str()).trim_end().to_owned());
+            }
+        }
+        all
     }
 
     /// How often something of interest happened: rows that were recorded.

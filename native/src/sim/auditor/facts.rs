@@ -26,13 +26,29 @@ impl Auditor {
                 let is_open =
                     |row: Option<&crate::model::CircuitRow>| row.is_some_and(|row| row.open_until_ms.is_some());
                 let was = is_open(self.circuits_before.get(&circuit)) || is_open(self.circuits.get(&circuit));
-                // One that opened and closed again within this transaction left no trace.
-                let moved = self.circuits_before.get(&circuit) != self.circuits.get(&circuit);
+                // One that opened and closed again within this transaction has left no other trace than a failure.
+                let moved = self.circuits_before.get(&circuit) != self.circuits.get(&circuit) || self.has_failed(&circuit);
                 ensure(was || moved, "only an open circuit refuses", || format!("{circuit} refused {run}"))
             }
             Fact::Ending { code } => self.ending(run, &code),
             Fact::Rejected { .. } | Fact::Crashed | Fact::TakenUp => Ok(()),
         }
+    }
+
+    /// Whether an attempt has failed behind a circuit in this transaction.
+    fn has_failed(&self, circuit: &str) -> bool {
+        self.runs.values().any(|seen| {
+            let plan = self.plans.get(&seen.row.workflow_id);
+            let is_behind = |step: &crate::model::StepRow| {
+                let node = plan.and_then(|plan| plan.definition.find(&step.name));
+                node.and_then(|node| node.circuit.as_ref()).is_some_and(|policy| *policy.name == *circuit)
+            };
+            let failed = |step: &crate::model::StepRow| {
+                matches!(step.status, StepStatus::Failed | StepStatus::TimedOut)
+                    && marks::error_code(step.error.as_deref()) != "circuit_open"
+            };
+            seen.rows_of(self.transaction).any(|step| is_behind(step) && failed(step))
+        })
     }
 
     fn recalled(&self, run: RunId, output: &str) -> Verdict {

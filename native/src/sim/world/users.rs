@@ -10,10 +10,10 @@ use crate::sim::wish::{Requested, Wish};
 use crate::sim::workload::{Intent, Told, workflow_id};
 
 /// Runs that are started in one world, apart from children and replays.
-const STARTS_MOST: u64 = 8;
+const STARTS_MOST: u64 = 14;
 
 /// Runs stored in one world beyond which none is replayed.
-const RUNS_MOST: usize = 16;
+const RUNS_MOST: usize = 30;
 
 impl World {
     /// One thing of the safety phase.
