@@ -54,6 +54,12 @@ export interface TriggerOptions {
   readonly priority?: number;
 }
 
+/** A payload, which may be left out where any is right, and options. */
+type Given<W extends AnyWorkflow> =
+  undefined extends PayloadOf<W>
+    ? [payload?: PayloadOf<W>, options?: TriggerOptions]
+    : [payload: PayloadOf<W>, options?: TriggerOptions];
+
 /** What a replayed run does otherwise than the one it is made of. */
 export interface ReplayOptions {
   /** The first step to execute again; what the run had completed before it first came there is used again. Default: the first of all. */
@@ -133,14 +139,14 @@ export class Cronflow {
   }
 
   /** Starts a run and gives its id after the commit. */
-  trigger<W extends AnyWorkflow>(workflow: W, payload: PayloadOf<W>, options?: TriggerOptions): Promise<string>;
+  trigger<W extends AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<string>;
   trigger(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<string>;
   async trigger(workflow: string | AnyWorkflow, payload?: unknown, options: TriggerOptions = {}): Promise<string> {
     return (await this.#startRun(workflow, payload, options, false)).runId;
   }
 
   /** Starts a run, waits for it, and gives its output. Throws a `RunError` when it does not complete. */
-  execute<W extends AnyWorkflow>(workflow: W, payload: PayloadOf<W>, options?: TriggerOptions): Promise<RunOutputOf<W>>;
+  execute<W extends AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<RunOutputOf<W>>;
   execute(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<unknown>;
   async execute(workflow: string | AnyWorkflow, payload?: unknown, options: TriggerOptions = {}): Promise<unknown> {
     const started = await this.#startRun(workflow, payload, options, true);

@@ -55,6 +55,9 @@ test("types flow from the schema through every step to the output", () => {
   // Checked by the compiler only.
   const never = async (): Promise<void> => {
     isType<readonly ["a", "b"] | null>()(await engine.execute(workflow, { amount: 1, at: "" }), true);
+    await engine.trigger(engine.define({ id: "free" }).step("x", () => 1));
+    // @ts-expect-error a payload is needed
+    await engine.trigger(workflow);
     // @ts-expect-error wrong payload
     await engine.trigger(workflow, { amount: "1" });
     // @ts-expect-error no such option
