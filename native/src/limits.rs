@@ -54,6 +54,8 @@ limits! {
     SUBFLOW_DEPTH = 32;
     /// Runs that a workflow's rate limit may let begin in one stretch of time.
     RATE_COUNT = 10_000;
+    /// Milliseconds after which a run that could not begin at its reserved time reserves another.
+    RATE_LATE_MS = 50;
     /// The highest priority; the lowest is its negative.
     PRIORITY = 100;
     /// Milliseconds of waiting that one level of priority is worth.

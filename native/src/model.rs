@@ -157,7 +157,7 @@ pub struct Origin<'a> {
     pub priority: i32,
     /// Runs of one key share the workflow's concurrency.
     pub concurrency_key: Option<Cow<'a, str>>,
-    /// Under which key of its workflow's rate limit it reserves its time, when its delay is over.
+    /// Under which key of its workflow's rate limit it begins, if it does not begin at once.
     pub rate_key: Option<Cow<'a, str>>,
     /// Under which key a repeated start finds it.
     pub idempotency_key: Option<Cow<'a, str>>,
@@ -274,8 +274,10 @@ pub enum Write<'a> {
     SetStatus(RunId, RunStatus),
     /// The hook of an ended run waits for a slot, or no longer does.
     SetHookQueued(RunId, bool),
-    /// A delayed run has reserved the time at which it begins.
+    /// A run has reserved the time at which it begins.
     Reserve(RunId, i64),
+    /// A run whose workflow has a rate limit has begun.
+    Begin(RunId),
     /// A run continues under another definition of its workflow.
     SetDefinition(RunId, DefinitionId),
     /// A run has ended.
@@ -350,7 +352,7 @@ pub struct RunSummary {
     pub priority: i32,
     /// Runs of one key share the workflow's concurrency.
     pub concurrency_key: Option<String>,
-    /// Under which key of its workflow's rate limit it has still to reserve its time.
+    /// Under which key of its workflow's rate limit it has still to begin.
     pub rate_key: Option<String>,
     /// The run that waits for it.
     pub parent: Option<RunId>,

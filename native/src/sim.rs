@@ -1,16 +1,22 @@
 //! The deterministic simulator (feature `sim`): the real engine in a world where everything goes wrong.
 //!
-//! A world is one seed: a clock, a generator of chance, a model of the host, and the engine over a disk. In the
-//! safety phase, some hundred things happen in random order, faults among them, and after every transaction the
-//! auditor compares what is committed and what was answered with what the workload wanted. Then the world is healed,
-//! the clock goes from timer to timer, and every run must end. The same seed always gives the same world.
+//! A world is one seed: a clock, a generator of chance, a model of the host and of its users, and the engine over a
+//! disk. In the safety phase, some hundred things happen in random order, faults among them, and after every transaction
+//! the auditor compares what is committed and what was answered with what the workload wanted. Then the world is healed:
+//! the clock goes from timer to timer, who waits for an event or a person gets one, and every run must end. The same
+//! seed always gives the same world.
+//!
+//! The workload: workflows of every kind of node, nested three deep (`flows`); functions that return, throw, decide,
+//! decide nonsense, hang, cancel and change the state (`handlers`); users who start, cancel, retry, replay, publish,
+//! approve, pause, and change what all share (`world/users`). Every value says whose it is (`workload`), so that the
+//! auditor can tell.
 //!
 //! The faults:
 //!
 //! - **Process deaths**: in any operation of a transaction, before the commit, after it and before its answer, and
 //!   between messages. Host and engine die together. The next generation opens what is stored, defines its
-//!   workflows and offers slots. An orderly stop (`release`) is a death with a warning. A poison step kills the
-//!   process whenever it is executed, also in the healed world.
+//!   workflows, and then offers slots and lets its users in. An orderly stop (`release`) is a death with a warning. A
+//!   poison node kills the process whenever one of its functions is called, also in the healed world.
 //! - **Messages** are lost and repeated in both directions; what arrives arrives in order. The host repeats a request
 //!   under its number until it is answered, ignores answers it does not wait for, and finds lost effects by heartbeat.
 //! - **Storage** fails in any operation or at the commit. A failed commit stored nothing; or stored everything; or
@@ -20,8 +26,12 @@
 //! - **The clock** jumps by up to an hour in either direction.
 //! - **Handlers** fail with and without hope, take long, hang until they are timed out, and report after that.
 //!
+//! What must hold is read from the rows by the `oracle`, which goes through the tree of the definition by itself and
+//! shares no code with the machine; the `auditor` compares runs with each other, with the limits, and with the answers.
+//!
 //! Not modelled: a disk that lies about what it stored, two engines on one disk, damaged bytes (`tests/sqlite_files.rs`
-//! covers those), and workflows that change between generations.
+//! covers those), workflows that change between generations, values too large to be recorded, and which queued run of
+//! several goes first.
 //!
 //! Most worlds store in memory, where a commit is atomic by construction; one in [`SEEDS_PER_FILE`] uses a real
 //! SQLite file, which a death closes and the next generation opens again.
@@ -124,9 +134,17 @@ pub struct Report {
     pub failure: Option<Failure>,
 }
 
+/// Events shown with a failure.
+const EVENTS_SHOWN: usize = 60;
+
 /// Lives through the world of a seed.
 pub fn simulate(seed: u64) -> Report {
-    let mut world = world::World::new(seed, seed % SEEDS_PER_FILE == SEEDS_PER_FILE - 1);
+    relive(seed, EVENTS_SHOWN)
+}
+
+/// The same, with this many events shown if a promise is broken.
+pub fn relive(seed: u64, events: usize) -> Report {
+    let mut world = world::World::new(seed, seed % SEEDS_PER_FILE == SEEDS_PER_FILE - 1, events);
     let verdict = world.live();
     let failure = verdict.err().map(|violation| Failure::new(seed, violation, &world.trace));
     let lived_through = world.lived_through();

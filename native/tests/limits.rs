@@ -210,6 +210,30 @@ fn a_delayed_run_takes_its_place_under_the_rate_limit_when_its_delay_is_over() {
 }
 
 #[test]
+fn runs_whose_time_came_while_no_process_was_there_do_not_begin_all_at_once() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 1_000 } })));
+        let runs: Vec<String> = (0..4).map(|_| world.start("orders")).collect();
+        // Those of 2,000 and 3,000 are late, the one of 4,000 is not.
+        world.now_ms = 3_500;
+        let mut begun = Vec::new();
+        while begun.len() < runs.len() {
+            world.offer(100);
+            for run in &runs {
+                if !begun.iter().any(|(known, _)| known == run) && !world.executing(run).is_empty() {
+                    begun.push((run.clone(), world.now_ms));
+                }
+            }
+            world.now_ms = world.wake_at_ms.unwrap_or(world.now_ms);
+        }
+        let order: Vec<&String> = begun.iter().map(|(run, _)| run).collect();
+        assert_eq!(order, runs.iter().collect::<Vec<_>>());
+        let times: Vec<i64> = begun.iter().skip(1).map(|(_, at_ms)| *at_ms).collect();
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 1_000), "{times:?}");
+    });
+}
+
+#[test]
 fn a_rate_limit_counts_every_rate_key_apart() {
     live(|world| {
         world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 100 } })));

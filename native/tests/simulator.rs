@@ -19,6 +19,40 @@ fn every_planted_bug_is_found_in_seeds_that_pass_without_it() {
     }
 }
 
+/// Kinds of nodes, and functions of theirs, with the ways in which each must have ended somewhere.
+const LIVED_THROUGH: &[(&str, &[&str], &[&str])] = &[
+    ("step", &["body", "on_error"], &["completed", "failed", "interrupted interrupted"]),
+    ("step", &["body"], &["timed_out step_timeout", "cancelled race_lost", "failed circuit_open"]),
+    ("action", &["body", "on_error"], &["completed", "failed"]),
+    ("if", &["condition", "on_error"], &["completed", "failed"]),
+    ("parallel", &["body"], &["completed", "failed"]),
+    ("race", &["body"], &["completed", "failed"]),
+    ("while", &["condition", "body"], &["completed", "failed"]),
+    ("while", &["body"], &["failed too_many_iterations"]),
+    ("for_each", &["items", "body"], &["completed", "failed"]),
+    ("sleep", &["duration", "body"], &["completed"]),
+    ("sleep_until", &["duration", "body"], &["completed"]),
+    ("wait_for_event", &["filter", "body"], &["completed"]),
+    ("wait_for_event", &["filter"], &["failed", "interrupted interrupted"]),
+    ("approval", &["on_pause", "on_timeout"], &["completed", "failed"]),
+    ("approval", &["body"], &["completed", "cancelled cancelled"]),
+    ("subflow", &["start", "input", "body"], &["completed"]),
+    ("subflow", &["body"], &["failed", "failed workflow_not_found", "failed subflow_cancelled"]),
+    ("run", &["on_success", "on_failure"], &["completed", "failed"]),
+    ("run", &["retry"], &["completed"]),
+];
+
+#[test]
+fn every_kind_of_node_is_lived_through() {
+    let seen: std::collections::BTreeSet<String> = (0..SEEDS).flat_map(|seed| simulate(seed).lived_through).collect();
+    for (kind, functions, ends) in LIVED_THROUGH {
+        for (function, end) in functions.iter().flat_map(|function| ends.iter().map(move |end| (function, end))) {
+            let wanted = format!("{kind} {function} {end}");
+            assert!(seen.contains(&wanted), "`{wanted}` did not happen in {SEEDS} seeds: {seen:#?}");
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_world() {
     for seed in (0..30).chain([63]) {

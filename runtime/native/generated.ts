@@ -35,6 +35,7 @@ export const CODES = {
   request_repeated: { class: "conflict", meaning: "The request was applied before, and its answer is no longer remembered." },
   queue_full: { class: "busy", meaning: "Too many requests wait for the engine." },
   too_many_runs: { class: "busy", meaning: "Too many runs are active." },
+  too_many_events: { class: "busy", meaning: "Too many events are kept for waits that have not seen them." },
   subflow_too_deep: { class: "busy", meaning: "A run is inside of too many others." },
   too_many_workflows: { class: "busy", meaning: "Too many workflows are defined." },
   too_many_cores: { class: "busy", meaning: "Too many engines are open in this process." },
@@ -95,6 +96,8 @@ export const LIMITS = {
   SUBFLOW_DEPTH: 32,
   /** Runs that a workflow's rate limit may let begin in one stretch of time. */
   RATE_COUNT: 10000,
+  /** Milliseconds after which a run that could not begin at its reserved time reserves another. */
+  RATE_LATE_MS: 50,
   /** The highest priority; the lowest is its negative. */
   PRIORITY: 100,
   /** Milliseconds of waiting that one level of priority is worth. */
@@ -107,6 +110,8 @@ export const LIMITS = {
   STATE_CHANGES: 1024,
   /** Values removed in one commit because their time is over. */
   EXPIRED_PER_COMMIT: 1024,
+  /** Events that are kept for waits which have not seen them. */
+  EVENTS: 100000,
   /** Waits that one commit tells of an event; the rest follow in the next. */
   DELIVERIES_PER_COMMIT: 4096,
   /** Waiting runs with a long history that are kept in memory, because reading them again takes time. */

@@ -1,17 +1,17 @@
-//! `simulate [--seeds N] [--first S] [--seed S] [--failures N]`: lives through many simulated worlds, and says which promise broke.
+//! `simulate [--seeds N] [--first S] [--seed S] [--failures N] [--events N]`: lives through many simulated worlds, and says which promise broke.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use cronflow::sim::{Counts, Failure, simulate};
+use cronflow::sim::{Counts, Failure, relive};
 
 fn main() -> ExitCode {
     let wanted = match arguments(std::env::args().skip(1)) {
         Ok(wanted) => wanted,
         Err(message) => {
-            eprintln!("{message}\nusage: simulate [--seeds N] [--first S] [--seed S] [--failures N]");
+            eprintln!("{message}\nusage: simulate [--seeds N] [--first S] [--seed S] [--failures N] [--events N]");
             return ExitCode::from(2);
         }
     };
@@ -35,10 +35,12 @@ struct Wanted {
     seeds: u64,
     /// Failures after which looking for more tells nothing new.
     failures_most: u64,
+    /// Events shown with a failure.
+    events: usize,
 }
 
 fn arguments(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { first: 0, seeds: 200, failures_most: 5 };
+    let mut wanted = Wanted { first: 0, seeds: 200, failures_most: 5, events: 60 };
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a number"))?;
         let number = value.parse().map_err(|_| format!("{value} is not a number"))?;
@@ -46,6 +48,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> 
             "--seeds" => wanted.seeds = number,
             "--first" => wanted.first = number,
             "--seed" => (wanted.first, wanted.seeds) = (number, 1),
+            "--events" => wanted.events = number as usize,
             "--failures" => wanted.failures_most = number,
             _ => return Err(format!("{word} is not an option")),
         }
@@ -55,7 +58,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> 
 
 /// Worlds are independent of each other: every processor takes the next seed.
 fn run(wanted: &Wanted) -> (Counts, u64, Vec<Failure>) {
-    let Wanted { first, seeds, failures_most } = *wanted;
+    let Wanted { first, seeds, failures_most, events } = *wanted;
     let next = AtomicU64::new(0);
     let results = Mutex::new((Counts::default(), 0, Vec::new()));
     let show_progress = std::io::stdout().is_terminal();
@@ -65,7 +68,7 @@ fn run(wanted: &Wanted) -> (Counts, u64, Vec<Failure>) {
             if offset >= seeds {
                 return;
             }
-            let report = simulate(first + offset);
+            let report = relive(first + offset, events);
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
             results.0.add(&report.counts);
             results.1 += 1;

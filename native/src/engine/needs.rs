@@ -89,6 +89,7 @@ impl Engine {
             origin.rate_key = rate_key;
         } else if let Some(key) = rate_key {
             origin.start_at_ms = Some(self.reserve_start(&graph, &key, now_ms)?).filter(|at_ms| *at_ms > now_ms);
+            origin.rate_key = Some(key).filter(|_| origin.start_at_ms.is_some());
         }
         let beginning = Beginning {
             id,

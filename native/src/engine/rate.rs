@@ -3,11 +3,16 @@
 //! A run that is started reserves the earliest time that is allowed: not before the one before it, and not within
 //! `per_ms` of the one that is `count` starts ago. So nothing queues, and the limit holds across restarts. A run with
 //! a delay does so when its delay is over.
+//!
+//! A run that could not begin when its time came, because no process was there, takes back its reservation and all
+//! later ones; whoever has none when its time comes reserves again. So what was held up does not begin all at once.
 
 use super::{Active, Engine};
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::limits;
 use crate::machine::Event;
+use crate::store::Start;
 
 impl Engine {
     /// When a run may begin that is ready to: now or later. The workflow has a rate limit.
@@ -17,15 +22,22 @@ impl Engine {
         let per_ms = i64::try_from(limit.per_ms).unwrap_or(i64::MAX);
         let free_at_ms = starts.earlier_ms.map(|earlier_ms| earlier_ms.saturating_add(per_ms));
         let at_ms = [Some(now_ms), starts.latest_ms, free_at_ms].into_iter().flatten().max().unwrap_or(now_ms);
-        self.store.add_start(graph.workflow_id(), key, starts.count + 1, at_ms, limit.count)?;
+        let until_ms = now_ms.saturating_sub(per_ms);
+        let start = Start { at_ms, has_begun: at_ms == now_ms };
+        self.store.add_start(graph.workflow_id(), key, start, limit.count, until_ms)?;
         Ok(at_ms)
     }
 
-    /// A run whose delay is over reserves its time. Gives it back if that time has come.
-    pub(super) fn begin_delayed(&mut self, active: Active, now_ms: i64) -> Result<Option<Active>> {
-        let is_over = active.run.begins_at_ms().is_some_and(|begins_at_ms| begins_at_ms <= now_ms);
-        let Some(key) = active.run.rate_key.clone().filter(|_| is_over) else { return Ok(Some(active)) };
+    /// A run that is to begin has a reservation for now, or makes one. Gives it back if its time has come.
+    pub(super) fn begin_limited(&mut self, active: Active, now_ms: i64) -> Result<Option<Active>> {
+        let due_at_ms = active.run.begins_at_ms().filter(|begins_at_ms| *begins_at_ms <= now_ms);
+        let (Some(key), Some(due_at_ms)) = (active.run.rate_key.clone(), due_at_ms) else { return Ok(Some(active)) };
         let (id, graph) = (active.run.id, active.graph.clone());
+        if now_ms - due_at_ms > limits::RATE_LATE_MS as i64 {
+            self.store.drop_starts(graph.workflow_id(), &key, due_at_ms)?;
+        } else if self.store.begin_start(graph.workflow_id(), &key, due_at_ms)? {
+            return Ok(Some(active));
+        }
         let at_ms = self.reserve_start(&graph, &key, now_ms)?;
         self.transition(active, Event::Reserved { at_ms }, now_ms, false)?;
         if at_ms > now_ms { Ok(None) } else { self.activate(id, now_ms) }

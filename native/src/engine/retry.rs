@@ -153,15 +153,19 @@ fn before_race(graph: &Graph, steps: &[StepSummary], first: usize) -> usize {
     if !ends_race || !is_loser(&steps[first]) {
         return first;
     }
-    let is_end_of_block = |step: &StepSummary| {
-        let is_block = matches!(
-            kind(step),
-            Some(Kind::Race { .. } | Kind::Parallel { .. } | Kind::While { .. } | Kind::ForEach { .. })
-        );
-        step.handler == Handler::Body && is_block
+    let is_consequence = |place: &usize| {
+        let step = &steps[*place];
+        let ends_by_itself = match kind(step) {
+            Some(Kind::Race { .. } | Kind::Parallel { .. } | Kind::While { .. } | Kind::ForEach { .. }) => true,
+            // A sleep until a time that had passed.
+            Some(Kind::Sleep(_) | Kind::SleepUntil(_)) => {
+                place.checked_sub(1).is_some_and(|before| steps[before].finished_at_ms == step.finished_at_ms)
+            }
+            _ => false,
+        };
+        is_loser(step) || step.handler == Handler::Body && ends_by_itself
     };
-    let is_consequence = |step: &&StepSummary| is_loser(step) || is_end_of_block(step);
-    steps[..first].iter().rposition(|step| !is_consequence(&step)).unwrap_or(first)
+    (0..first).rev().find(|place| !is_consequence(place)).unwrap_or(first)
 }
 
 /// What a run was waiting for when it was given up is not due because its timer is gone: a timer says that all before

@@ -44,7 +44,7 @@ impl Engine {
                 self.settle(active.run.stage, active);
             } else if active.run.stage == Stage::Ended {
                 self.store.delete_run(timer.run)?;
-            } else if let Some(active) = self.begin_delayed(active, now_ms)? {
+            } else if let Some(active) = self.begin_limited(active, now_ms)? {
                 let slot_free = self.slots.is_free_for(&active) && self.is_defined(&active);
                 self.transition(active, Event::Ticked, now_ms, slot_free)?;
                 self.meet_needs(now_ms)?;

@@ -88,7 +88,7 @@ pub struct Run {
     pub priority: i32,
     /// Runs of one key share the workflow's concurrency.
     pub concurrency_key: Option<Arc<str>>,
-    /// Under which key of its workflow's rate limit it has still to reserve its time.
+    /// Under which key of its workflow's rate limit it has still to begin.
     pub rate_key: Option<Arc<str>>,
     /// The position in its history that the next row will have.
     pub sequence: u32,
@@ -176,7 +176,7 @@ pub enum Event<'a> {
         /// The attempt.
         fence: u64,
     },
-    /// Its delay is over, and its workflow's rate limit lets it begin at this time.
+    /// It is to begin, and its workflow's rate limit lets it at this time.
     Reserved {
         /// When.
         at_ms: i64,

@@ -283,6 +283,8 @@ fn completed(
             let reason = crate::protocol::AbortReason::Ended;
             flow::abandon_children(run, at, StepStatus::Cancelled, &error, reason, turn);
             turn.out.writes.clear();
+            // It may have come to a node inside the `if` whose `onError` this was.
+            run.arrivals.retain(|pending| *pending != at);
             attempt::complete(run, at, step.handler, value, false, turn);
         }
         Handler::Body if is_block && strict => return Err(changed(step)),

@@ -26,7 +26,7 @@ pub struct Beginning {
     pub priority: i32,
     /// Runs of one key share the workflow's concurrency.
     pub concurrency_key: Option<Arc<str>>,
-    /// Under which key of its workflow's rate limit it has still to reserve its time.
+    /// Under which key of its workflow's rate limit it begins, if it does not begin at once.
     pub rate_key: Option<Arc<str>>,
     /// The run that waits for it.
     pub parent: Option<RunId>,
@@ -204,7 +204,6 @@ fn set_timer(run: &mut Run, due_at_ms: Option<i64>, turn: &mut Turn<'_>) {
 
 /// Its delay is over, and it begins when the rate limit lets it.
 pub fn reserved(run: &mut Run, at_ms: i64, turn: &mut Turn<'_>) {
-    run.rate_key = None;
     run.paths[Paths::ROOT].wait = Wait::Start { until_ms: at_ms };
     turn.write(Write::Reserve(run.id, at_ms));
 }
@@ -238,6 +237,9 @@ pub fn ticked(run: &mut Run, turn: &mut Turn<'_>) {
 /// A delayed run begins; it counts from when it was due, so that it goes the same way when it is read again.
 fn begin(run: &mut Run, start_at_ms: i64, turn: &mut Turn<'_>) {
     run.paths[Paths::ROOT].wait = Wait::Nothing;
+    if run.rate_key.take().is_some() {
+        turn.write(Write::Begin(run.id));
+    }
     let now_ms = std::mem::replace(&mut turn.now_ms, start_at_ms);
     flow::arrive(run, Paths::ROOT, turn);
     begin_arrivals(run, turn);

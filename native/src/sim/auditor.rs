@@ -50,6 +50,8 @@ struct Seen {
     intent: Intent,
     concurrency_key: Option<String>,
     steps: Vec<StepRow>,
+    /// The transaction in which it last changed.
+    moved_in: u64,
     /// The transaction in which each row was first seen.
     recorded_in: Vec<u64>,
     walk: Walk,
@@ -63,6 +65,8 @@ struct Seen {
     is_gone: bool,
     /// Since which transaction it waits for an event or a person, by the event's name, the node and the iterations.
     waits: BTreeMap<(String, String, String), u64>,
+    /// The same for the waits that were there before its last change.
+    waited: BTreeMap<(String, String, String), u64>,
 }
 
 impl Seen {
@@ -131,6 +135,8 @@ pub struct Auditor {
     freed: BTreeMap<(String, String), u64>,
     asked_to_cancel: BTreeSet<RunId>,
     asked_to_retry: BTreeSet<RunId>,
+    /// For how long the outputs of attempts are kept for others.
+    kept: BTreeMap<Attempt, Option<u64>>,
     shared_least: u64,
     shared_most: u64,
     circuits: BTreeMap<String, CircuitRow>,
@@ -173,6 +179,7 @@ impl Auditor {
             freed: BTreeMap::new(),
             asked_to_cancel: BTreeSet::new(),
             asked_to_retry: BTreeSet::new(),
+            kept: BTreeMap::new(),
             shared_least: 0,
             shared_most: 0,
             circuits: BTreeMap::new(),
@@ -206,6 +213,11 @@ impl Auditor {
                 self.answers.insert(*number, (place.clone(), *approved));
             }
             Wish::Share => self.shared_most += 1,
+            Wish::Resolve(ending) => {
+                if let Some((_, ttl_ms)) = &ending.cache {
+                    self.kept.insert(ending.attempt, *ttl_ms);
+                }
+            }
             _ => {}
         }
     }

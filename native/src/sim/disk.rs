@@ -14,7 +14,7 @@ use crate::store::{Durability, MemoryStore, SqliteStore, Store};
 static DISKS: AtomicU64 = AtomicU64::new(0);
 
 enum Medium {
-    Memory(MemoryStore),
+    Memory(Box<MemoryStore>),
     File { directory: PathBuf, store: Option<SqliteStore> },
 }
 
@@ -37,7 +37,7 @@ pub struct Disk {
     /// Runs that were removed.
     pub removed: Removed,
     /// The outcome of a failed commit that a process death would bring back, and what it removed.
-    ghost: Option<(MemoryStore, Removed)>,
+    ghost: Option<(Box<MemoryStore>, Removed)>,
     failed: u64,
     ambiguous: bool,
 }
@@ -51,7 +51,7 @@ impl Disk {
             let directory = std::env::temp_dir().join(format!("cronflow-sim-{}-{number}", std::process::id()));
             Medium::File { store: Some(open_file(&directory)), directory }
         } else {
-            Medium::Memory(MemoryStore::new())
+            Medium::Memory(Box::default())
         };
         Arc::new(Mutex::new(Disk {
             medium,
@@ -100,7 +100,7 @@ impl Disk {
     /// The store as an auditor reads it.
     pub fn store(&mut self) -> &mut dyn Store {
         match &mut self.medium {
-            Medium::Memory(store) => store,
+            Medium::Memory(store) => &mut **store,
             Medium::File { store, .. } => store.as_mut().expect("a file is open between deaths"),
         }
     }

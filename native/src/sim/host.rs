@@ -122,12 +122,15 @@ impl Host {
                     None => drop(self.executing.remove(&attempt)),
                 }
             }
-            Some(Wish::Define { workflow }) => {
-                if self.undefined.remove(&workflow) && self.undefined.is_empty() {
-                    self.send(Wish::Offer { capacity: self.capacity }, now_ms);
-                }
-            }
+            Some(Wish::Define { workflow }) => self.defined(workflow, now_ms),
             _ => {}
+        }
+    }
+
+    /// A workflow is known; when all are, slots are offered.
+    fn defined(&mut self, workflow: usize, now_ms: i64) {
+        if self.undefined.remove(&workflow) && self.undefined.is_empty() {
+            self.send(Wish::Offer { capacity: self.capacity }, now_ms);
         }
     }
 

@@ -41,11 +41,9 @@ pub enum Fact {
     /// An attempt completed, and what it added to its workflow's count counts.
     Added(u64),
     /// The output is one that another run has recorded.
-    Recalled { output: String },
+    Recalled { output: String, at_ms: i64 },
     /// A wait ended with an event.
-    Taken { event: String, payload: Option<String>, arrived_at_ms: i64 },
-    /// A filter has said no to an event.
-    Rejected { event: i64 },
+    Taken { event: String, name: String, scope: String, payload: Option<String> },
     /// Somebody answered a request for approval.
     Answered { name: String, scope: String, output: String },
     /// A child was started with this payload.

@@ -5,9 +5,6 @@ use std::fmt;
 
 use super::auditor::Violation;
 
-/// Events shown with a failure.
-const EVENTS_SHOWN: usize = 3000;
-
 /// What happened in one world or several.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -87,16 +84,16 @@ impl Counts {
 #[derive(Debug)]
 pub struct Trace {
     last: VecDeque<String>,
+    kept: usize,
     hash: u64,
 }
 
-impl Default for Trace {
-    fn default() -> Trace {
-        Trace { last: VecDeque::with_capacity(EVENTS_SHOWN), hash: 0xCBF2_9CE4_8422_2325 }
-    }
-}
-
 impl Trace {
+    /// A trace that keeps the last events.
+    pub fn new(events: usize) -> Trace {
+        Trace { last: VecDeque::new(), kept: events, hash: 0xCBF2_9CE4_8422_2325 }
+    }
+
     /// Adds an event.
     pub fn note(&mut self, event: impl FnOnce() -> String) {
         let event = event();
@@ -104,7 +101,7 @@ impl Trace {
         for byte in event.bytes() {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
         }
-        if self.last.len() == EVENTS_SHOWN {
+        if self.last.len() == self.kept {
             self.last.pop_front();
         }
         self.last.push_back(event);
@@ -141,6 +138,6 @@ impl fmt::Display for Failure {
         }
         let Violation { rule, detail } = &self.violation;
         writeln!(formatter, "seed {}: broken: {rule}\n  {detail}", self.seed)?;
-        write!(formatter, "  replay: cargo run --features sim --bin simulate -- --seed {}", self.seed)
+        write!(formatter, "  replay: cargo run --features sim --bin simulate -- --seed {} --events 1000", self.seed)
     }
 }

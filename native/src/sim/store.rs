@@ -11,7 +11,7 @@ use crate::model::{
     ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
     Timer, Write,
 };
-use crate::store::{Claim, Starts, Store};
+use crate::store::{Claim, Start, Starts, Store};
 
 /// What unwinds out of the engine when its process dies.
 #[derive(Debug)]
@@ -127,7 +127,9 @@ impl Store for FaultyStore {
         fn paused(&mut self) -> Result<Vec<String>>;
         fn set_paused(&mut self, workflow_id: &str, paused: bool) -> Result<()>;
         fn starts(&mut self, workflow_id: &str, key: &str, back: u32) -> Result<Starts>;
-        fn add_start(&mut self, workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> Result<()>;
+        fn add_start(&mut self, workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()>;
+        fn begin_start(&mut self, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
+        fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
     }
 }
 
@@ -143,6 +145,7 @@ fn run_of(write: &Write<'_>) -> Option<RunId> {
         | Write::ReopenRun(run)
         | Write::CloseRun(run)
         | Write::SetTimer(run, ..)
+        | Write::Begin(run)
         | Write::Reserve(run, ..) => Some(*run),
         Write::OpenWait(place, ..)
         | Write::AdvanceWait(place, ..)

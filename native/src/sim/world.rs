@@ -59,7 +59,7 @@ pub struct World {
 
 impl World {
     /// The world of this seed, before anything has happened in it.
-    pub fn new(seed: u64, on_file: bool) -> World {
+    pub fn new(seed: u64, on_file: bool, events: usize) -> World {
         let mut random = Random::new(seed);
         let only_poison_kills = random.chance(120);
         let mut rates = Rates::random(&mut random);
@@ -81,7 +81,7 @@ impl World {
             starts: 0,
             requested: Vec::new(),
             counts: Counts::default(),
-            trace: Trace::default(),
+            trace: Trace::new(events),
             random,
         }
     }

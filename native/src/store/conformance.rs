@@ -6,7 +6,7 @@ mod waits;
 
 use std::sync::Arc;
 
-use super::{Claim, Durability, MemoryStore, SqliteStore, Starts, Store};
+use super::{Claim, Durability, MemoryStore, SqliteStore, Start, Starts, Store};
 use crate::error::Code;
 use crate::ids::RunId;
 use crate::model::{
@@ -135,7 +135,7 @@ fn one_of_everything(store: &mut dyn Store, number: i64) {
     store.insert_event("paid", Some("1"), 0).unwrap();
     store.set_state("orders", "count", Some(&value("1", Some(50)))).unwrap();
     store.set_paused("orders", true).unwrap();
-    store.add_start("orders", "", 1, 30, 5).unwrap();
+    store.add_start("orders", "", Start { at_ms: 30, has_begun: true }, 5, 0).unwrap();
 }
 
 fn reads_own_writes(store: &mut dyn Store) {
@@ -164,7 +164,7 @@ fn reads_own_writes(store: &mut dyn Store) {
     assert_eq!(store.next_expiry().unwrap(), Some(50));
     assert_eq!(store.circuits().unwrap().len(), 1);
     assert_eq!(store.paused().unwrap(), ["orders"]);
-    assert_eq!(store.starts("orders", "", 1).unwrap().count, 1);
+    assert_eq!(store.starts("orders", "", 1).unwrap().latest_ms, Some(30));
     store.commit().unwrap();
 }
 
@@ -208,7 +208,7 @@ fn takes_back_what_was_rolled_back(store: &mut dyn Store) {
     store.set_state("orders", "count", None).unwrap();
     store.set_paused("orders", false).unwrap();
     store.set_paused("mails", true).unwrap();
-    store.add_start("orders", "", 2, 40, 1).unwrap();
+    store.add_start("orders", "", Start { at_ms: 40, has_begun: true }, 1, 35).unwrap();
     store.delete_run(id(1)).unwrap();
     store.rollback();
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Claim, Starts, Store};
+use super::{Claim, Start, Starts, Store};
 use crate::error::{Error, Result};
 use crate::ids::RunId;
 use crate::model::{
@@ -73,8 +73,11 @@ pub struct MemoryStore {
     state: Table<(String, String), StateValue>,
     circuits: Table<String, CircuitRow>,
     paused: Table<String, ()>,
-    starts: Table<(String, String, i64), i64>,
+    starts: Table<StartKey, bool>,
 }
+
+/// A workflow, a key of its rate limit, a time, and a number that tells those of one time apart.
+type StartKey = (String, String, i64, u32);
 
 /// A run, with what only the machine reads.
 #[derive(Debug, Clone)]
@@ -113,6 +116,11 @@ impl MemoryStore {
         change(&mut stored);
         self.runs.put(id, stored);
         Ok(())
+    }
+
+    fn starts_of(&self, workflow_id: &str, key: &str) -> impl DoubleEndedIterator<Item = (&StartKey, &bool)> {
+        let of = |at_ms, number| (workflow_id.to_owned(), key.to_owned(), at_ms, number);
+        self.starts.rows.range(of(i64::MIN, 0)..=of(i64::MAX, u32::MAX))
     }
 
     fn approval_row(&self, place: &Place, approval: &Approval) -> Option<ApprovalRow> {
@@ -228,10 +236,8 @@ impl Store for MemoryStore {
             }
             Write::SetStatus(run, status) => self.change_run(*run, |row| row.status = *status)?,
             Write::SetHookQueued(run, queued) => self.change(*run, |stored| stored.hook_queued = *queued)?,
-            Write::Reserve(run, at_ms) => self.change(*run, |stored| {
-                stored.rate_key = None;
-                stored.row.start_at_ms = Some(*at_ms);
-            })?,
+            Write::Begin(run) => self.change(*run, |stored| stored.rate_key = None)?,
+            Write::Reserve(run, at_ms) => self.change_run(*run, |row| row.start_at_ms = Some(*at_ms))?,
             Write::SetDefinition(run, definition) => self.change_run(*run, |row| row.definition = *definition)?,
             Write::EndRun(end) => {
                 let output = end
@@ -518,20 +524,35 @@ impl Store for MemoryStore {
     }
 
     fn starts(&mut self, workflow_id: &str, key: &str, back: u32) -> Result<Starts> {
-        let at = |number: i64| (workflow_id.to_owned(), key.to_owned(), number);
-        let Some((&(_, _, count), &latest_ms)) = self.starts.rows.range(at(0)..=at(i64::MAX)).next_back() else {
-            return Ok(Starts::default());
-        };
-        let earlier_ms = self.starts.rows.get(&at(count - i64::from(back) + 1)).copied();
-        Ok(Starts { count, latest_ms: Some(latest_ms), earlier_ms })
+        let latest_ms = self.starts_of(workflow_id, key).next_back().map(|(key, _)| key.2);
+        let earlier_ms = self.starts_of(workflow_id, key).nth_back(back as usize - 1).map(|(key, _)| key.2);
+        Ok(Starts { latest_ms, earlier_ms })
     }
 
-    fn add_start(&mut self, workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> Result<()> {
-        let at = |number: i64| (workflow_id.to_owned(), key.to_owned(), number);
-        self.starts.put(at(number), at_ms);
-        let old: Vec<_> =
-            self.starts.rows.range(at(i64::MIN)..=at(number - i64::from(keep))).map(|(at, _)| at.clone()).collect();
-        old.iter().for_each(|at| self.starts.remove(at));
+    fn add_start(&mut self, workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()> {
+        let same_time = self.starts_of(workflow_id, key).filter(|(key, _)| key.2 == start.at_ms);
+        let number = same_time.map(|(key, _)| key.3 + 1).max().unwrap_or(0);
+        self.starts.put((workflow_id.to_owned(), key.to_owned(), start.at_ms, number), start.has_begun);
+        let last_kept = self.starts_of(workflow_id, key).nth_back(keep as usize - 1).map(|(key, _)| key.2);
+        let Some(last_kept) = last_kept else { return Ok(()) };
+        let before_ms = last_kept.min(until_ms.saturating_add(1));
+        let old = self.starts_of(workflow_id, key).filter(|(key, _)| key.2 < before_ms);
+        let old: Vec<_> = old.map(|(key, _)| key.clone()).collect();
+        old.iter().for_each(|key| self.starts.remove(key));
+        Ok(())
+    }
+
+    fn begin_start(&mut self, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool> {
+        let reserved = self.starts_of(workflow_id, key).find(|(key, has_begun)| key.2 == at_ms && !**has_begun);
+        let Some(reserved) = reserved.map(|(key, _)| key.clone()) else { return Ok(false) };
+        self.starts.put(reserved, true);
+        Ok(true)
+    }
+
+    fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()> {
+        let reserved = self.starts_of(workflow_id, key).filter(|(key, has_begun)| key.2 >= from_ms && !**has_begun);
+        let reserved: Vec<_> = reserved.map(|(key, _)| key.clone()).collect();
+        reserved.iter().for_each(|key| self.starts.remove(key));
         Ok(())
     }
 }

@@ -27,11 +27,18 @@ pub struct Claim {
     pub fingerprint: String,
 }
 
+/// A start under a rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// When.
+    pub at_ms: i64,
+    /// Whether the run has begun, or has only reserved the time.
+    pub has_begun: bool,
+}
+
 /// The latest starts under a rate limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Starts {
-    /// How many there have been.
-    pub count: i64,
     /// When the latest was.
     pub latest_ms: Option<i64>,
     /// When the one was that is `back` starts ago, counting the latest as the first.
@@ -119,6 +126,10 @@ pub trait Store: Send {
 
     /// The latest starts of a workflow under a key of its rate limit.
     fn starts(&mut self, workflow_id: &str, key: &str, back: u32) -> Result<Starts>;
-    /// Adds a start as number `number`, and forgets those up to `number - keep`.
-    fn add_start(&mut self, workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> Result<()>;
+    /// Adds a start, and forgets those that are neither among the latest `keep` nor after `until_ms`.
+    fn add_start(&mut self, workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()>;
+    /// The run that has reserved this time begins; false when there is no such reservation.
+    fn begin_start(&mut self, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
+    /// Takes back the reservations from this time on. What has begun stays.
+    fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
 }

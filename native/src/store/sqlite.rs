@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::files::{create_file, prepare_path};
 use super::ownership::Ownership;
-use super::{Claim, Starts, Store};
+use super::{Claim, Start, Starts, Store};
 use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
 use crate::model::{
@@ -166,7 +166,9 @@ impl Store for SqliteStore {
         read fn paused() -> Vec<String>;
         write fn set_paused(workflow_id: &str, paused: bool) -> ();
         read fn starts(workflow_id: &str, key: &str, back: u32) -> Starts;
-        write fn add_start(workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> ();
+        write fn add_start(workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> ();
+        write fn begin_start(workflow_id: &str, key: &str, at_ms: i64) -> bool;
+        write fn drop_starts(workflow_id: &str, key: &str, from_ms: i64) -> ();
     }
 }
 

@@ -9,7 +9,7 @@ use cronflow::model::{
     ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
     Timer, Write,
 };
-use cronflow::store::{Claim, Starts, Store};
+use cronflow::store::{Claim, Start, Starts, Store};
 
 /// The store behind it does the work.
 pub struct FailingStore {
@@ -70,6 +70,8 @@ impl Store for FailingStore {
         fn paused() -> Result<Vec<String>>;
         fn set_paused(workflow_id: &str, paused: bool) -> Result<()>;
         fn starts(workflow_id: &str, key: &str, back: u32) -> Result<Starts>;
-        fn add_start(workflow_id: &str, key: &str, number: i64, at_ms: i64, keep: u32) -> Result<()>;
+        fn add_start(workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()>;
+        fn begin_start(workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
+        fn drop_starts(workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
     }
 }

@@ -67,7 +67,7 @@ impl Auditor {
             }
             (Wish::Retry { run }, Some("run_not_retryable")) => {
                 let seen = self.runs.get(run);
-                let moved = seen.is_some_and(|seen| seen.rows_of(self.transaction).next().is_some());
+                let moved = seen.is_some_and(|seen| seen.moved_in == self.transaction);
                 let may = seen.is_some_and(|seen| {
                     matches!(seen.row.status, RunStatus::Failed | RunStatus::Cancelled) && !seen.row.open
                 });
@@ -79,7 +79,7 @@ impl Auditor {
             }
             (Wish::Replay { run, from_step: Some(step), .. }, Some("step_not_found")) => {
                 let seen = self.runs.get(run);
-                let moved = seen.is_some_and(|seen| seen.rows_of(self.transaction).next().is_some());
+                let moved = seen.is_some_and(|seen| seen.moved_in == self.transaction);
                 let came = seen.is_some_and(|seen| {
                     seen.row.status != RunStatus::Completed || seen.steps.iter().any(|row| row.name == *step)
                 });
@@ -212,7 +212,7 @@ impl Auditor {
             Awaited::Approval(until_ms) if name == place.name && scope == place.scope => Some(until_ms),
             _ => None,
         });
-        let moved = seen.is_some_and(|seen| seen.rows_of(self.transaction).next().is_some());
+        let moved = seen.is_some_and(|seen| seen.moved_in == self.transaction);
         match refusal {
             None => {
                 let is_it = |step: &StepRow| {

@@ -77,7 +77,9 @@ impl Auditor {
                 let kind = plan.definition.find(&step.name).map(|node| word(node.kind));
                 let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("run");
                 let code = error_code(step.error.as_deref());
-                all.insert(format!("{kind} {} {} {code}", step.handler.as_str(), step.status.as_str()).trim_end().to_owned());
+                all.insert(
+                    format!("{kind} {} {} {code}", step.handler.as_str(), step.status.as_str()).trim_end().to_owned(),
+                );
             }
         }
         all

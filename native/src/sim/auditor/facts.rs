@@ -17,8 +17,8 @@ impl Auditor {
                 }
                 Ok(())
             }
-            Fact::Recalled { output } => self.recalled(run, &output),
-            Fact::Taken { event, payload, .. } => self.taken(run, &event, payload.as_deref()),
+            Fact::Recalled { output, at_ms } => self.recalled(run, &output, at_ms),
+            Fact::Taken { event, name, scope, payload } => self.taken(run, (event, name, scope), payload.as_deref()),
             Fact::Answered { name, scope, output } => self.was_answered(run, &name, &scope, &output),
             Fact::ChildStarted { child, payload } => self.child_started(run, child, payload.as_deref()),
             Fact::ChildGave { child, result } => self.child_gave(run, child, &result),
@@ -27,11 +27,12 @@ impl Auditor {
                     |row: Option<&crate::model::CircuitRow>| row.is_some_and(|row| row.open_until_ms.is_some());
                 let was = is_open(self.circuits_before.get(&circuit)) || is_open(self.circuits.get(&circuit));
                 // One that opened and closed again within this transaction has left no other trace than a failure.
-                let moved = self.circuits_before.get(&circuit) != self.circuits.get(&circuit) || self.has_failed(&circuit);
+                let moved =
+                    self.circuits_before.get(&circuit) != self.circuits.get(&circuit) || self.has_failed(&circuit);
                 ensure(was || moved, "only an open circuit refuses", || format!("{circuit} refused {run}"))
             }
             Fact::Ending { code } => self.ending(run, &code),
-            Fact::Rejected { .. } | Fact::Crashed | Fact::TakenUp => Ok(()),
+            Fact::Crashed | Fact::TakenUp => Ok(()),
         }
     }
 
@@ -51,27 +52,34 @@ impl Auditor {
         })
     }
 
-    fn recalled(&self, run: RunId, output: &str) -> Verdict {
+    fn recalled(&self, run: RunId, output: &str, at_ms: i64) -> Verdict {
         let rule = "what is recalled was recorded";
         let mark = marks::mark(output).map_err(|wrong| broken(rule, wrong))?;
         let workflow = self.runs.get(&run).map(|seen| &seen.row.workflow_id);
         let made = self.runs.get(&mark.run).filter(|seen| Some(&seen.row.workflow_id) == workflow);
-        let is_recorded = made.is_some_and(|seen| {
-            let is_it = |step: &crate::model::StepRow| {
-                step.status == StepStatus::Completed && step.output.as_deref() == Some(output)
-            };
-            seen.steps.iter().any(is_it)
-        });
-        ensure(is_recorded, rule, || format!("{run} recalled {output}"))
+        let is_it = |step: &&crate::model::StepRow| {
+            step.status == StepStatus::Completed && step.output.as_deref() == Some(output)
+        };
+        let recorded = made.and_then(|seen| seen.steps.iter().find(is_it));
+        let recorded = recorded.ok_or_else(|| broken(rule, format!("{run} recalled {output}")))?;
+        let ttl_ms = self.kept.get(&(mark.run, mark.fence)).copied().flatten();
+        let is_over = ttl_ms.is_some_and(|ttl_ms| recorded.finished_at_ms + ttl_ms as i64 <= at_ms);
+        ensure(!is_over, "what is kept for a while is not recalled after it", || {
+            format!("{run} recalled at {at_ms} what was kept for {ttl_ms:?} ms: {recorded:?}")
+        })
     }
 
-    fn taken(&self, run: RunId, event: &str, payload: Option<&str>) -> Verdict {
+    fn taken(&self, run: RunId, wait: (String, String, String), payload: Option<&str>) -> Verdict {
         let rule = "a wait ends with an event that was told after it began";
+        let event = wait.0.as_str();
+        let since = self.runs.get(&run).and_then(|seen| seen.waited.get(&wait));
         let told: Option<Told> = payload.and_then(|payload| serde_json::from_str(payload).ok());
         let published = told.as_ref().and_then(|told| self.published.get(&told.publication));
-        ensure(published.is_some_and(|published| published.name == event), rule, || {
-            format!("{run} waited for {event} and got {payload:?}")
-        })
+        let fits = |published: &super::Published| {
+            let was_before = published.stored.zip(since).is_some_and(|((told_in, _), since)| told_in < *since);
+            published.name == event && !was_before
+        };
+        ensure(published.is_some_and(fits), rule, || format!("{run} waited for {wait:?} and got {payload:?}"))
     }
 
     fn was_answered(&self, run: RunId, name: &str, scope: &str, output: &str) -> Verdict {

@@ -91,6 +91,9 @@ impl Auditor {
             broken("a run stands where its history leads", format!("{run}: {wrong}; {row:?}; its last row is {last:?}"))
         })?;
         seen.recorded_in.resize(steps.len(), self.transaction);
+        if seen.row != row || seen.steps.len() < steps.len() {
+            seen.moved_in = self.transaction;
+        }
         (seen.row, seen.steps, seen.executing) = (row, steps, executing);
         self.keep_begin(&mut seen)?;
         self.check_time(&seen)?;
@@ -117,6 +120,7 @@ impl Auditor {
             intent,
             concurrency_key: summary.and_then(|summary| summary.concurrency_key),
             steps: Vec::new(),
+            moved_in: self.transaction,
             recorded_in: Vec::new(),
             walk: Walk::new(&plan, row, mocks, copied),
             executing: false,
@@ -124,6 +128,7 @@ impl Auditor {
             has_begun: false,
             is_gone: false,
             waits: BTreeMap::new(),
+            waited: BTreeMap::new(),
         })
     }
 
@@ -261,6 +266,7 @@ impl Auditor {
         // One who has gone on and waits again, or was taken up again, waits anew.
         let anew = seen.was_taken_up_in(self.transaction);
         let since = |key: &(String, String, String)| before.get(key).copied().filter(|_| !anew);
+        seen.waited.clone_from(&before);
         seen.waits = now.map(|key| (key.clone(), since(&key).unwrap_or(self.transaction))).collect();
     }
 

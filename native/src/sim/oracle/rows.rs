@@ -168,7 +168,8 @@ impl Thread {
             }
             At::Event { .. } => {
                 let event = part.spec.event.as_deref().unwrap_or_default().to_owned();
-                scene.facts.push(Fact::Taken { event, payload: output.clone(), arrived_at_ms: self.arrived_at_ms });
+                let (name, scope) = (row.name.clone(), row.scope.clone());
+                scene.facts.push(Fact::Taken { event, name, scope, payload: output.clone() });
             }
             At::Approval { until_ms, .. } if output.as_deref() == Some(NOBODY) => {
                 expect("onTimeout", part.spec.on_timeout, false)?;
@@ -245,8 +246,7 @@ impl Thread {
             }
             Handler::Filter => {
                 expect("output", row.output.as_ref(), None)?;
-                let event = row.decision.ok_or("a filter looks at an event")?;
-                scene.facts.push(Fact::Rejected { event });
+                row.decision.ok_or("a filter looks at an event")?;
                 self.forget_call();
             }
             Handler::OnPause => {
@@ -361,7 +361,7 @@ fn check_output(part: &Part, row: &StepRow, scene: &mut Scene<'_>) -> Checked {
     if !is_cached {
         return Err("the output is of another attempt".to_owned());
     }
-    scene.facts.push(Fact::Recalled { output: output.clone() });
+    scene.facts.push(Fact::Recalled { output: output.clone(), at_ms: row.finished_at_ms });
     Ok(())
 }
 

@@ -74,6 +74,9 @@ fn stores_origins(store: &mut dyn Store) {
     assert_eq!(summary.rate_key.as_deref(), Some("account"));
     commit(store, &[Write::Reserve(id(4), 9_000)]);
     let summary = store.summary(id(4)).unwrap().unwrap();
+    assert_eq!((summary.start_at_ms, summary.rate_key.as_deref()), (Some(9_000), Some("account")));
+    commit(store, &[Write::Begin(id(4))]);
+    let summary = store.summary(id(4)).unwrap().unwrap();
     assert_eq!((summary.start_at_ms, summary.rate_key), (Some(9_000), None));
 }
 

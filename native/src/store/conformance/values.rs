@@ -11,6 +11,7 @@ pub const CASES: &[Case] = &[
     ("keeps which workflows are paused", keeps_paused_workflows),
     ("finds the start that is exactly so many ago", finds_earlier_starts),
     ("forgets starts that are long ago, and keeps counting", forgets_starts),
+    ("keeps starts that are not long ago, and takes later ones back", takes_starts_back),
     ("counts starts of every workflow and key apart", keeps_starts_apart),
 ];
 
@@ -93,10 +94,8 @@ fn keeps_paused_workflows(store: &mut dyn Store) {
 /// Adds starts at these times, of which so many are kept.
 fn add(store: &mut dyn Store, key: &str, times: impl IntoIterator<Item = i64>, keep: u32) {
     for at_ms in times {
-        committed(store, |store| {
-            let count = store.starts("orders", key, 1).unwrap().count;
-            store.add_start("orders", key, count + 1, at_ms, keep).unwrap();
-        });
+        let start = Start { at_ms, has_begun: true };
+        committed(store, |store| store.add_start("orders", key, start, keep, i64::MAX - 1).unwrap());
     }
 }
 
@@ -104,7 +103,7 @@ fn finds_earlier_starts(store: &mut dyn Store) {
     assert_eq!(store.starts("orders", "", 3).unwrap(), Starts::default());
     add(store, "", [10, 20, 30, 30], 100);
     for (back, earlier_ms) in [(1, Some(30)), (2, Some(30)), (3, Some(20)), (4, Some(10)), (5, None)] {
-        let expected = Starts { count: 4, latest_ms: Some(30), earlier_ms };
+        let expected = Starts { latest_ms: Some(30), earlier_ms };
         assert_eq!(store.starts("orders", "", back).unwrap(), expected, "{back}");
     }
 }
@@ -112,7 +111,7 @@ fn finds_earlier_starts(store: &mut dyn Store) {
 fn forgets_starts(store: &mut dyn Store) {
     add(store, "", (1..=10).map(|number| number * 10), 3);
     for (back, earlier_ms) in [(1, Some(100)), (3, Some(80)), (4, None)] {
-        let expected = Starts { count: 10, latest_ms: Some(100), earlier_ms };
+        let expected = Starts { latest_ms: Some(100), earlier_ms };
         assert_eq!(store.starts("orders", "", back).unwrap(), expected, "{back}");
     }
 }
@@ -120,8 +119,28 @@ fn forgets_starts(store: &mut dyn Store) {
 fn keeps_starts_apart(store: &mut dyn Store) {
     add(store, "", [10, 20], 1);
     add(store, "tenant", [30], 1);
-    assert_eq!(store.starts("orders", "", 1).unwrap(), Starts { count: 2, latest_ms: Some(20), earlier_ms: Some(20) });
-    assert_eq!(store.starts("orders", "tenant", 1).unwrap().count, 1);
+    assert_eq!(store.starts("orders", "", 1).unwrap(), Starts { latest_ms: Some(20), earlier_ms: Some(20) });
+    assert_eq!(store.starts("orders", "tenant", 1).unwrap().latest_ms, Some(30));
     assert_eq!(store.starts("orders", "other", 1).unwrap(), Starts::default());
     assert_eq!(store.starts("mails", "", 1).unwrap(), Starts::default());
+}
+
+fn takes_starts_back(store: &mut dyn Store) {
+    committed(store, |store| {
+        for (at_ms, has_begun) in [(100, true), (200, true), (300, true), (300, false), (400, false)] {
+            store.add_start("orders", "", Start { at_ms, has_begun }, 1, 150).unwrap();
+        }
+        store.add_start("orders", "other", Start { at_ms: 300, has_begun: false }, 1, 150).unwrap();
+    });
+    let earlier = |store: &mut dyn Store, back| store.starts("orders", "", back).unwrap().earlier_ms;
+    assert_eq!((earlier(store, 4), earlier(store, 5)), (Some(200), None), "100 is not kept, and not after 150");
+    committed(store, |store| {
+        assert!(store.begin_start("orders", "", 400).unwrap());
+        assert!(!store.begin_start("orders", "", 400).unwrap(), "it has begun");
+        assert!(!store.begin_start("orders", "", 350).unwrap(), "nobody has reserved that");
+        store.drop_starts("orders", "", 250).unwrap();
+    });
+    assert_eq!((earlier(store, 1), earlier(store, 2), earlier(store, 3)), (Some(400), Some(300), Some(200)));
+    assert_eq!(earlier(store, 4), None, "the reservation of 300 is taken back");
+    assert_eq!(store.starts("orders", "other", 1).unwrap().latest_ms, Some(300));
 }

@@ -112,11 +112,12 @@ CREATE TABLE paused_workflows (
   workflow_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- The latest starts under a rate limit, numbered without gaps.
+-- The latest starts under a rate limit, and those that are reserved.
 CREATE TABLE rate_starts (
+  start_id    INTEGER PRIMARY KEY,
   workflow_id TEXT    NOT NULL,
   key         TEXT    NOT NULL,
-  number      INTEGER NOT NULL,
   at_ms       INTEGER NOT NULL,
-  PRIMARY KEY (workflow_id, key, number)
-) STRICT, WITHOUT ROWID;
+  has_begun   INTEGER NOT NULL CHECK (has_begun IN (0, 1))
+) STRICT;
+CREATE INDEX rate_starts_by_time ON rate_starts (workflow_id, key, at_ms);

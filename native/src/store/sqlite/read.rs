@@ -320,18 +320,15 @@ pub fn paused(connection: &Connection) -> Result<Vec<String>> {
 }
 
 pub fn starts(connection: &Connection, workflow_id: &str, key: &str, back: u32) -> Result<Starts> {
-    let latest: Option<(i64, i64)> = connection
-        .prepare_cached(
-            "SELECT number, at_ms FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 ORDER BY number DESC LIMIT 1",
-        )?
-        .query_row(params![workflow_id, key], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((count, latest_ms)) = latest else { return Ok(Starts::default()) };
-    let earlier_ms = connection
-        .prepare_cached("SELECT at_ms FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 AND number = ?3")?
-        .query_row(params![workflow_id, key, count - i64::from(back) + 1], |row| row.get(0))
-        .optional()?;
-    Ok(Starts { count, latest_ms: Some(latest_ms), earlier_ms })
+    let nth = |back: u32| {
+        connection
+            .prepare_cached(
+                "SELECT at_ms FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 ORDER BY at_ms DESC LIMIT 1 OFFSET ?3",
+            )?
+            .query_row(params![workflow_id, key, back - 1], |row| row.get(0))
+            .optional()
+    };
+    Ok(Starts { latest_ms: nth(1)?, earlier_ms: nth(back)? })
 }
 
 fn optional_run_id(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {

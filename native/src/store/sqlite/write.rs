@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Result, params};
 
 use crate::ids::RunId;
 use crate::model::{DefinitionId, Output, RunEnd, RunStatus, StateValue, Write};
-use crate::store::Claim;
+use crate::store::{Claim, Start};
 
 /// Applies one change. A change of a row that is not there is an error, so that nothing is lost silently.
 pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
@@ -67,8 +67,13 @@ pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
         ),
         Write::Reserve(run, at_ms) => one(
             connection,
-            "UPDATE workflow_runs SET start_at_ms = ?2, rate_key = NULL WHERE id = ?1",
+            "UPDATE workflow_runs SET start_at_ms = ?2 WHERE id = ?1",
             params![run.to_integer(), at_ms],
+        ),
+        Write::Begin(run) => one(
+            connection,
+            "UPDATE workflow_runs SET rate_key = NULL WHERE id = ?1",
+            params![run.to_integer()],
         ),
         Write::SetDefinition(run, definition) => one(
             connection,
@@ -270,19 +275,46 @@ pub fn add_start(
     connection: &Connection,
     workflow_id: &str,
     key: &str,
-    number: i64,
-    at_ms: i64,
+    start: Start,
     keep: u32,
+    until_ms: i64,
 ) -> Result<()> {
     one(
         connection,
-        "INSERT INTO rate_starts (workflow_id, key, number, at_ms) VALUES (?1, ?2, ?3, ?4)",
-        params![workflow_id, key, number, at_ms],
+        "INSERT INTO rate_starts (workflow_id, key, at_ms, has_begun) VALUES (?1, ?2, ?3, ?4)",
+        params![workflow_id, key, start.at_ms, start.has_begun],
     )?;
+    let last_kept: Option<i64> = connection
+        .prepare_cached(
+            "SELECT at_ms FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 ORDER BY at_ms DESC LIMIT 1 OFFSET ?3",
+        )?
+        .query_row(params![workflow_id, key, keep - 1], |row| row.get(0))
+        .optional()?;
+    let Some(last_kept) = last_kept else { return Ok(()) };
     any(
         connection,
-        "DELETE FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 AND number <= ?3",
-        params![workflow_id, key, number - i64::from(keep)],
+        "DELETE FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 AND at_ms < ?3",
+        params![workflow_id, key, last_kept.min(until_ms.saturating_add(1))],
+    )
+}
+
+pub fn begin_start(connection: &Connection, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool> {
+    let reserved: Option<i64> = connection
+        .prepare_cached(
+            "SELECT start_id FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 AND at_ms = ?3 AND has_begun = 0",
+        )?
+        .query_row(params![workflow_id, key, at_ms], |row| row.get(0))
+        .optional()?;
+    let Some(start_id) = reserved else { return Ok(false) };
+    one(connection, "UPDATE rate_starts SET has_begun = 1 WHERE start_id = ?1", params![start_id])?;
+    Ok(true)
+}
+
+pub fn drop_starts(connection: &Connection, workflow_id: &str, key: &str, from_ms: i64) -> Result<()> {
+    any(
+        connection,
+        "DELETE FROM rate_starts WHERE workflow_id = ?1 AND key = ?2 AND at_ms >= ?3 AND has_begun = 0",
+        params![workflow_id, key, from_ms],
     )
 }
 
