@@ -4,7 +4,7 @@ mod harness;
 
 use std::collections::BTreeSet;
 
-use harness::{World, live, node, step};
+use harness::{Mode, World, live, node, step};
 use serde_json::{Value, json};
 
 fn workflow(id: &str, more: Value) -> Value {
@@ -332,4 +332,21 @@ fn a_workflow_without_retention_keeps_its_runs() {
         world.advance(1_000_000_000);
         assert_eq!(world.status(&run), "completed");
     });
+}
+
+#[test]
+fn what_a_pause_withheld_from_a_run_that_still_executes_goes_on_when_it_is_unpaused() {
+    // Not across a restart: then nothing of a paused workflow executes any more.
+    let mut world = World::new(Mode::Straight);
+    let branches = json!([[step("long")], [step("first"), step("second")]]);
+    world.define_nodes("orders", json!([node("parallel", "both", json!({ "branches": branches }))]));
+    let run = world.start("orders");
+    world.command(json!({ "pause": "orders" }));
+    world.finish(&run, "first", 1);
+    assert_eq!(world.executing(&run), ["long"]);
+    world.command(json!({ "unpause": "orders" }));
+    assert_eq!(world.executing(&run), ["long", "second"]);
+    world.finish(&run, "second", 2);
+    world.finish(&run, "long", 3);
+    assert_eq!(world.output(&run), json!([3, 2]));
 }

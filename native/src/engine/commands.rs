@@ -35,8 +35,8 @@ impl Engine {
             Command::Replay(replay) => self.replay(&replay, now_ms)?,
             Command::Publish(publish) => self.publish(&publish, now_ms)?,
             Command::Approve(approve) => self.approve(&approve, now_ms)?,
-            Command::Pause(workflow) => self.set_paused(&workflow, true)?,
-            Command::Unpause(workflow) => self.set_paused(&workflow, false)?,
+            Command::Pause(workflow) => self.set_paused(&workflow, true, now_ms)?,
+            Command::Unpause(workflow) => self.set_paused(&workflow, false, now_ms)?,
             Command::State(changes) => {
                 shared = changes;
                 self.change_shared(&shared, now_ms)?
@@ -251,10 +251,22 @@ impl Engine {
         Ok(CommandResult::Done)
     }
 
-    fn set_paused(&mut self, workflow: &str, paused: bool) -> Result<CommandResult<'static>> {
+    fn set_paused(&mut self, workflow: &str, paused: bool, now_ms: i64) -> Result<CommandResult<'static>> {
         self.catalog.require(workflow)?;
         self.store.set_paused(workflow, paused)?;
         self.slots.set_paused(self.store.paused()?);
+        if !paused {
+            // Runs that still hold a slot go on with what was withheld from them; the others queue.
+            let holds =
+                |active: &Active| active.run.stage == Stage::Executing && active.graph.workflow_id() == workflow;
+            let holders: BTreeSet<RunId> =
+                self.active.iter().filter(|(_, active)| holds(active)).map(|(run, _)| *run).collect();
+            for run in holders {
+                if let Some(active) = self.active.remove(&run) {
+                    self.transition(active, Event::Ticked, now_ms, false)?;
+                }
+            }
+        }
         Ok(CommandResult::Done)
     }
 
