@@ -15,6 +15,7 @@ macro_rules! planted {
     }};
 }
 
+pub mod cron;
 pub mod definition;
 pub mod engine;
 pub mod error;
