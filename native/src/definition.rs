@@ -1,13 +1,19 @@
 //! A workflow definition as the host sends it and as it is stored: a tree of nodes, validated once.
 
+mod check;
+mod schedule;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use check::{at_least_one, at_most, check_duration, check_name, check_text, invalid};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Code, Error, Result};
+pub use schedule::{Misfire, Overlap, ScheduleSpec, Timing};
+
+use crate::error::Result;
 use crate::limits;
 
 /// A whole workflow.
@@ -43,6 +49,9 @@ pub struct Definition {
     /// How long ended runs are kept. Default: for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_ms: Option<u64>,
+    /// When runs of it start by themselves. Not part of what a run is pinned to, so it is neither stored nor hashed.
+    #[serde(default, skip_serializing)]
+    pub schedules: Vec<ScheduleSpec>,
     /// The steps, in order.
     pub nodes: Vec<NodeSpec>,
 }
@@ -317,6 +326,7 @@ impl Definition {
         if self.nodes.is_empty() {
             return Err(invalid(format!("workflow `{}` has no steps", self.id)));
         }
+        schedule::validate(&self.id, &self.schedules)?;
         let mut names = Names { workflow: &self.id, seen: BTreeMap::new() };
         names.block("steps", &self.nodes, 0)
     }
@@ -478,48 +488,10 @@ impl RetryPolicy {
     }
 }
 
-fn invalid(message: impl Into<String>) -> Error {
-    Error::new(Code::DefinitionInvalid, message)
-}
-
-fn at_least_one(field: &str, value: Option<u64>) -> Result<()> {
-    if value == Some(0) { Err(invalid(format!("{field} must be at least 1"))) } else { Ok(()) }
-}
-
-fn at_most(what: &str, value: u64, most: u64) -> Result<()> {
-    if value > most { Err(invalid(format!("{what}: at most {most}, not {value}"))) } else { Ok(()) }
-}
-
-fn check_duration(field: &str, value: Option<u64>) -> Result<()> {
-    match value {
-        Some(ms) if ms > limits::DURATION_MS => Err(invalid(format!("{field} is longer than 100 years"))),
-        _ => Ok(()),
-    }
-}
-
-/// Names of events are the user's own words.
-fn check_text(what: &str, text: &str) -> Result<()> {
-    match text.is_empty() || text.len() as u64 > limits::NAME_LENGTH {
-        true => Err(invalid(format!("{what} {text:?} has from 1 to {} bytes", limits::NAME_LENGTH))),
-        false => Ok(()),
-    }
-}
-
-/// Names are `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`.
-fn check_name(what: &str, name: &str) -> Result<()> {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let starts_well = name.chars().next().is_some_and(word);
-    let goes_on_well = name.chars().all(|c| word(c) || c == '.' || c == '-');
-    if starts_well && goes_on_well && name.len() as u64 <= limits::NAME_LENGTH {
-        return Ok(());
-    }
-    let shown: String = name.chars().take(40).collect();
-    Err(invalid(format!("{what} {shown:?} is not of the form [A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
 
     fn refused(json: &str) -> String {
         let error = Definition::parse(json).unwrap_err();

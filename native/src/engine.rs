@@ -7,13 +7,16 @@ mod answer;
 mod approvals;
 mod catalog;
 mod commands;
+mod deliveries;
 mod events;
 mod needs;
+mod polls;
 mod query;
 mod rate;
 mod repeats;
 mod retry;
 mod runs;
+mod schedules;
 mod slots;
 mod state;
 
@@ -31,6 +34,7 @@ use crate::graph::Graph;
 use crate::ids::{IdSource, RunId};
 use crate::limits;
 use crate::machine::{Circuit, Circuits, Need, Run, Secret};
+use crate::model::ScheduleId;
 use crate::protocol::{Command, Effect, Request};
 use crate::store::Store;
 
@@ -70,6 +74,10 @@ pub struct Engine {
     /// How many events are stored, and the names of those that may be of no more use.
     events_stored: u64,
     events_seen: BTreeSet<Arc<str>>,
+    /// Schedules of defined workflows by when they are due. One that has been moved since is looked at for nothing.
+    schedules_due: BTreeSet<(i64, ScheduleId)>,
+    /// The host's clock, to notice when it goes back.
+    clock_ms: i64,
     repeats: Repeats,
     /// What is in memory may differ from what is stored.
     stale: bool,
@@ -103,6 +111,8 @@ impl Engine {
             deliveries: VecDeque::new(),
             events_stored: 0,
             events_seen: BTreeSet::new(),
+            schedules_due: BTreeSet::new(),
+            clock_ms: i64::MIN,
             repeats: Repeats::default(),
             stale: false,
             effects: Vec::new(),
@@ -207,6 +217,7 @@ impl Engine {
         if self.stale {
             self.reload(request.now_ms)?;
         }
+        self.watch_clock(request.now_ms)?;
         let mut results = ResultList::new();
         let mut has_caught_up = false;
         for text in &request.commands {
@@ -233,6 +244,7 @@ impl Engine {
         self.end_late_attempts(now_ms)?;
         if self.slots.is_open() {
             self.fire_timers(now_ms)?;
+            self.fire_schedules(now_ms)?;
             self.deliver_events(now_ms)?;
         }
         Ok(())
@@ -275,7 +287,8 @@ impl Engine {
         let deadline = self.attempt_deadlines.first().map(|(due_at_ms, ..)| *due_at_ms);
         // Who has not been told an event is told with the next request, which is wanted at once.
         let delivery = self.deliveries.front().map(|delivery| delivery.since_ms);
-        let stored = delivery.into_iter().chain(self.next_timer).filter(|_| self.slots.is_open());
+        let schedule = self.schedules_due.first().map(|(due_at_ms, _)| *due_at_ms);
+        let stored = delivery.into_iter().chain(schedule).chain(self.next_timer).filter(|_| self.slots.is_open());
         deadline.into_iter().chain(stored).min()
     }
 }

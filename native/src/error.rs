@@ -100,6 +100,8 @@ codes! {
         StepNotFound = "step_not_found",
         /// No request for approval has this token.
         TokenUnknown = "token_unknown",
+        /// No schedule of this number is stored.
+        ScheduleNotFound = "schedule_not_found",
     }
     Conflict {
         /// The attempt has already ended; its late result is refused.
@@ -114,6 +116,8 @@ codes! {
         TokenExpired = "token_expired",
         /// The idempotency key was used with another body.
         IdempotencyConflict = "idempotency_conflict",
+        /// A message of this id was delivered before, with another body.
+        DeliveryConflict = "delivery_conflict",
         /// The request was applied before, and its answer is no longer remembered.
         RequestRepeated = "request_repeated",
     }

@@ -76,6 +76,26 @@ limits! {
     RUNS_KEPT = 1_000;
     /// Ended attempts from which on a history is long.
     LONG_HISTORY = 256;
+    /// Schedules, intervals and polls of one workflow.
+    SCHEDULES_PER_WORKFLOW = 1_000;
+    /// Schedules that one commit looks at because they are due; the rest follow in the next.
+    SCHEDULES_PER_COMMIT = 1_024;
+    /// Milliseconds an instant may be late before `misfire: "skip"` skips it.
+    MISFIRE_LATE_MS = 60_000;
+    /// Missed instants of one schedule that `misfire: "all"` makes up for, the latest ones.
+    MISFIRES = 1_000;
+    /// Instants of one schedule that wait because of `overlap: "queue"`; further ones are skipped.
+    INSTANTS_QUEUED = 1_000;
+    /// Milliseconds the host's clock may go back before schedules are reckoned anew.
+    CLOCK_BACK_MS = 1_000;
+    /// Stretches of instants that are remembered as decided for each schedule, besides the present one.
+    STRETCHES_REMEMBERED = 8;
+    /// The longest time in milliseconds between two polls because polling fails, unless the interval is longer.
+    POLL_BACKOFF_MS = 3_600_000;
+    /// Items that one poll may give.
+    POLL_ITEMS = 10_000;
+    /// Workflows that one event may start runs of.
+    STARTS_PER_EVENT = 10_000;
     /// Workflows defined in one engine.
     WORKFLOWS = 10_000;
     /// Characters of a workflow id or a step name.

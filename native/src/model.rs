@@ -169,6 +169,8 @@ pub struct Origin<'a> {
     pub replay_of: Option<RunId>,
     /// Outputs of steps that are not to be executed, a JSON object.
     pub mocks: Option<Cow<'a, str>>,
+    /// The schedule that started it, and for which instant.
+    pub instant: Option<(&'a str, i64)>,
 }
 
 /// Where the output of a row comes from.
@@ -360,6 +362,8 @@ pub struct RunSummary {
     pub depth: u32,
     /// Outputs of steps that are not to be executed, a JSON object.
     pub mocks: Option<String>,
+    /// The schedule that started it.
+    pub schedule: Option<String>,
     /// Why it failed, JSON.
     pub error: Option<String>,
     /// Its earliest timer, as stored.
@@ -384,6 +388,52 @@ pub struct StoredEvent {
     pub id: i64,
     /// Its payload, JSON.
     pub payload: Option<String>,
+}
+
+/// A stored schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleRow {
+    /// Its number.
+    pub id: ScheduleId,
+    /// Its workflow.
+    pub workflow_id: String,
+    /// Its name, unique within the workflow.
+    pub name: String,
+    /// What its workflow says of it, JSON.
+    pub spec: String,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// The number of a stored schedule.
+pub type ScheduleId = i64;
+
+/// How far a schedule has come: which instants are decided, so that each of them is decided once.
+///
+/// Every instant from `since_at_ms` up to `next_at_ms` is decided, and every one in an earlier stretch; others that lie
+/// before were passed over, because nobody was there, and are decided if the clock ever comes to them again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What intervals are counted from.
+    pub anchor_at_ms: i64,
+    /// Where the present stretch of decided instants begins.
+    pub since_at_ms: i64,
+    /// The next instant to decide; of a poll, when it is due. None if there is none any more.
+    pub next_at_ms: Option<i64>,
+    /// Earlier stretches, each with its first instant and the one after its last, in order.
+    pub stretches: Vec<(i64, i64)>,
+    /// Instants that are to start a run when the run before has ended, in order.
+    pub queued: Vec<i64>,
+    /// The host's clock when it was last looked at.
+    pub seen_at_ms: i64,
+    /// The last instant that started a run; of a poll, when it was last answered.
+    pub last_at_ms: Option<i64>,
+    /// That run.
+    pub last_run: Option<RunId>,
+    /// Of a poll: how often it has failed since it last succeeded.
+    pub failures: u32,
+    /// Of a poll: why, JSON.
+    pub error: Option<String>,
 }
 
 /// A stored request for approval.

@@ -9,8 +9,8 @@ mod result;
 
 pub use effect::{AbortReason, Effect, Execute, Key};
 pub use request::{
-    Approve, Cache, Cancel, Change, Command, Heartbeat, Idempotency, Incr, Publish, Query, Recall, Replay, Request,
-    Resolve, Set, Start,
+    Approve, Cache, Cancel, Change, Command, Delivery, Heartbeat, Idempotency, Incr, Item, Polled, Publish, Query,
+    Recall, Replay, Request, Resolve, Set, Start,
 };
 pub use result::{ApprovalJson, ChangedValue, CommandResult, ErrorBody};
 

@@ -46,6 +46,7 @@ mod messages;
 mod oracle;
 mod random;
 mod report;
+mod schedules;
 mod store;
 mod wish;
 mod workload;
@@ -83,11 +84,17 @@ pub enum Bug {
     StateCountedTwice,
     /// A run that a process death interrupted goes on although its workflow's concurrency is used up.
     LimitExceeded,
+    /// A process that begins forgets how far a schedule had come (P4).
+    InstantLost,
+    /// How far a schedule has come is not stored with the runs it starts (P4).
+    InstantTwice,
+    /// `overlap: "skip"` does not look whether a run of the schedule has ended.
+    OverlapIgnored,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 12] = [
+    pub const ALL: [Bug; 15] = [
         Bug::LateResultAccepted,
         Bug::LostTimer,
         Bug::LostHook,
@@ -100,6 +107,9 @@ impl Bug {
         Bug::ChildOrphaned,
         Bug::StateCountedTwice,
         Bug::LimitExceeded,
+        Bug::InstantLost,
+        Bug::InstantTwice,
+        Bug::OverlapIgnored,
     ];
 }
 

@@ -1,4 +1,4 @@
-//! A file that version 1 has written opens, keeps every row, and its runs go on.
+//! A file that an older version has written opens, keeps every row, and its runs go on.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,9 @@ use cronflow::store::{Claim, Durability, SqliteStore, Store};
 use serde_json::{Value, json};
 
 const VERSION_1: &str = include_str!("../src/store/migrations/0001_runs.sql");
+const VERSION_2: &str = include_str!("../src/store/migrations/0002_flow.sql");
+/// What this version writes.
+const VERSION: i32 = 3;
 
 /// As version 1 wrote it.
 const DEFINITION: &str = r#"{"id":"orders","timeout_ms":100000,"on_success":false,"on_failure":true,"nodes":[{"kind":"step","name":"a","retry":{"attempts":3,"strategy":"fixed","delay_ms":1000,"max_delay_ms":3600000,"multiplier":2.0,"jitter":0.0},"on_error":false},{"kind":"step","name":"b","delay_ms":500,"on_error":false},{"kind":"action","name":"c","on_error":false}]}"#;
@@ -90,7 +93,7 @@ fn every_row_is_kept() {
     drop(store);
     let version: i32 =
         rusqlite::Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, VERSION);
     open(&path);
 }
 
@@ -205,4 +208,78 @@ fn its_runs_go_on() {
     let start = json!({ "workflow": "orders", "idempotency": { "key": "key", "fingerprint": "print" } });
     let started = host.ask(101_000, json!([{ "start": start }]));
     assert_eq!(started, json!({ "run": id(5).to_string(), "repeated": true }));
+}
+
+/// A file that version 2 has written at 4,400: with a run that waits for an event and one that executes.
+const RUNS_OF_VERSION_2: &str = r#"
+INSERT INTO workflows VALUES (1, 'orders', 'the hash of version 2', '{definition}', 900);
+INSERT INTO workflow_runs (id, definition_id, workflow_id, status, open, payload, created_at_ms, priority, error, finished_at_ms)
+VALUES
+  (1, 1, 'orders', 'waiting', 1, '{"n":1}', 1000, 7, NULL,               NULL),
+  (2, 1, 'orders', 'running', 1, NULL,      1000, 0, NULL,               NULL),
+  (3, 1, 'orders', 'failed',  0, NULL,      1000, 0, '{"message":"no"}', 3000);
+INSERT INTO steps VALUES
+  (1, 1, 'a', '', 'body', 1, 'completed', '"A"', NULL, NULL, NULL, 1000, 2000),
+  (3, 1, 'a', '', 'body', 1, 'failed',    NULL,  NULL, '{"message":"no"}', NULL, 1000, 3000);
+INSERT INTO waits VALUES ('paid', 1, 'pay', '', 0);
+INSERT INTO state VALUES ('orders', 'count', '5', NULL);
+INSERT INTO paused_workflows VALUES ('mails');
+PRAGMA application_id = 0x63726E66;
+PRAGMA user_version = 2;
+"#;
+
+const DEFINITION_OF_VERSION_2: &str =
+    r#"{"id":"orders","nodes":[{"kind":"step","name":"a"},{"kind":"wait_for_event","name":"pay","event":"paid"}]}"#;
+
+fn file_of_version_2(directory: &Path) -> PathBuf {
+    let path = directory.join("cronflow.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(VERSION_1).unwrap();
+    connection.execute_batch(VERSION_2).unwrap();
+    connection.execute_batch(&RUNS_OF_VERSION_2.replace("{definition}", DEFINITION_OF_VERSION_2)).unwrap();
+    path
+}
+
+#[test]
+fn a_file_of_version_2_is_kept_and_its_runs_are_no_schedules() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_of_version_2(directory.path());
+    let mut store = open(&path);
+    let summary = store.summary(id(1)).unwrap().unwrap();
+    assert_eq!((summary.status, summary.priority, summary.schedule), (RunStatus::Waiting, 7, None));
+    assert_eq!(store.run(id(3)).unwrap().unwrap().error.as_deref(), Some(r#"{"message":"no"}"#));
+    assert_eq!(store.history(id(1), 0, 10).unwrap()[0].output.as_deref(), Some("\"A\""));
+    assert_eq!(store.state("orders", "count", 0).unwrap().unwrap().value, "5");
+    assert_eq!(store.paused().unwrap(), ["mails"]);
+    assert_eq!(store.schedules(None, 0, 10).unwrap(), []);
+    assert_eq!(store.open_run_of("orders", "nightly").unwrap(), None);
+    drop(store);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, VERSION);
+}
+
+#[test]
+fn the_runs_of_a_file_of_version_2_go_on_beside_new_schedules() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&file_of_version_2(directory.path()));
+    let engine = Engine::open(Box::new(store), 1, Secret::new([0; 32]), json!({})).unwrap();
+    let mut host = Host { engine, given: Vec::new() };
+    let mut definition: Value = serde_json::from_str(DEFINITION_OF_VERSION_2).unwrap();
+    definition["schedules"] =
+        json!([{ "name": "often", "timing": { "interval": { "every_ms": 1_000 } }, "overlap": "skip" }]);
+    host.ask(4_400, json!([{ "define": definition }]));
+    let given = host.given(2).unwrap();
+    assert_eq!((&given["step"], &given["attempt"]), (&json!("a"), &json!(2)), "the death of its process is counted");
+    host.resolve(4_400, &given, json!({ "output": "A" }));
+    host.ask(4_400, json!([{ "publish": { "name": "paid", "payload": 9 } }]));
+    assert_eq!(host.inspect(4_400, 1)["output"], 9);
+    assert_eq!(host.inspect(4_400, 2)["output"], 9);
+    // Two instants: the run of the first has not ended when the second comes.
+    host.ask(5_400, json!([]));
+    host.ask(6_400, json!([]));
+    let runs = host.ask(6_400, json!([{ "query": { "runs": {} } }]));
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 4, "{runs}");
+    let schedules = host.ask(6_400, json!([{ "query": { "schedules": {} } }]));
+    assert_eq!(schedules["schedules"][0]["last_at_ms"], 5_400);
 }

@@ -42,9 +42,37 @@ const LIVED_THROUGH: &[(&str, &[&str], &[&str])] = &[
     ("run", &["retry"], &["completed"]),
 ];
 
+/// What must have happened somewhere to schedules, polls, messages and events that start runs.
+const STARTED_THROUGH: &[&str] = &[
+    "an instant",
+    "an instant with jitter",
+    "misfire `once`",
+    "misfire `all`",
+    "misfire `all`, one after the other",
+    "misfire `skip`, and the last one is late",
+    "misfire `skip`, and the last one is not late",
+    "more are missed than are made up for",
+    "an instant comes while its workflow is paused",
+    "the clock goes back",
+    "overlap `skip`, and a run has not ended",
+    "overlap `queue`, and a run has not ended",
+    "overlap `queue`, and the run before has ended",
+    "a schedule gets another timing",
+    "what is queued stays queued under another timing",
+    "a poll gives items",
+    "a poll gives an item again",
+    "a poll fails",
+    "a message is delivered again",
+    "a message is delivered again when it is forgotten",
+    "an event starts several runs",
+];
+
 #[test]
-fn every_kind_of_node_is_lived_through() {
+fn everything_of_interest_is_lived_through() {
     let seen: std::collections::BTreeSet<String> = (0..SEEDS).flat_map(|seed| simulate(seed).lived_through).collect();
+    for wanted in STARTED_THROUGH {
+        assert!(seen.contains(*wanted), "`{wanted}` did not happen in {SEEDS} seeds: {seen:#?}");
+    }
     for (kind, functions, ends) in LIVED_THROUGH {
         for (function, end) in functions.iter().flat_map(|function| ends.iter().map(move |end| (function, end))) {
             let wanted = format!("{kind} {function} {end}");

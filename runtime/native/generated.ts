@@ -26,12 +26,14 @@ export const CODES = {
   run_not_found: { class: "not_found", meaning: "No run of this id is stored." },
   step_not_found: { class: "not_found", meaning: "The workflow has no step of this name." },
   token_unknown: { class: "not_found", meaning: "No request for approval has this token." },
+  schedule_not_found: { class: "not_found", meaning: "No schedule of this number is stored." },
   attempt_ended: { class: "conflict", meaning: "The attempt has already ended; its late result is refused." },
   run_ended: { class: "conflict", meaning: "The run has already ended." },
   run_not_retryable: { class: "conflict", meaning: "Only a run that has failed, was cancelled or is stuck, and whose hook has ended, can be taken up again." },
   token_used: { class: "conflict", meaning: "The request for approval was answered before, or its run went on without it." },
   token_expired: { class: "conflict", meaning: "Nobody answered the request for approval in time." },
   idempotency_conflict: { class: "conflict", meaning: "The idempotency key was used with another body." },
+  delivery_conflict: { class: "conflict", meaning: "A message of this id was delivered before, with another body." },
   request_repeated: { class: "conflict", meaning: "The request was applied before, and its answer is no longer remembered." },
   queue_full: { class: "busy", meaning: "Too many requests wait for the engine." },
   too_many_runs: { class: "busy", meaning: "Too many runs are active." },
@@ -118,6 +120,26 @@ export const LIMITS = {
   RUNS_KEPT: 1000,
   /** Ended attempts from which on a history is long. */
   LONG_HISTORY: 256,
+  /** Schedules, intervals and polls of one workflow. */
+  SCHEDULES_PER_WORKFLOW: 1000,
+  /** Schedules that one commit looks at because they are due; the rest follow in the next. */
+  SCHEDULES_PER_COMMIT: 1024,
+  /** Milliseconds an instant may be late before `misfire: "skip"` skips it. */
+  MISFIRE_LATE_MS: 60000,
+  /** Missed instants of one schedule that `misfire: "all"` makes up for, the latest ones. */
+  MISFIRES: 1000,
+  /** Instants of one schedule that wait because of `overlap: "queue"`; further ones are skipped. */
+  INSTANTS_QUEUED: 1000,
+  /** Milliseconds the host's clock may go back before schedules are reckoned anew. */
+  CLOCK_BACK_MS: 1000,
+  /** Stretches of instants that are remembered as decided for each schedule, besides the present one. */
+  STRETCHES_REMEMBERED: 8,
+  /** The longest time in milliseconds between two polls because polling fails, unless the interval is longer. */
+  POLL_BACKOFF_MS: 3600000,
+  /** Items that one poll may give. */
+  POLL_ITEMS: 10000,
+  /** Workflows that one event may start runs of. */
+  STARTS_PER_EVENT: 10000,
   /** Workflows defined in one engine. */
   WORKFLOWS: 10000,
   /** Characters of a workflow id or a step name. */

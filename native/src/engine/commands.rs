@@ -41,6 +41,7 @@ impl Engine {
                 shared = changes;
                 self.change_shared(&shared, now_ms)?
             }
+            Command::Polled(polled) => self.polled(&polled, now_ms)?,
             Command::Heartbeat(heartbeat) => self.heartbeat(&heartbeat),
             Command::Release {} => self.release(now_ms)?,
             Command::Query(query) => {
@@ -56,8 +57,9 @@ impl Engine {
     fn define(&mut self, definitions: &RawValue, now_ms: i64) -> Result<CommandResult<'static>> {
         let definitions = Definition::parse_versions(definitions.get())?;
         let mut versions = Vec::with_capacity(definitions.len());
-        let (mut workflow_id, mut last_hash) = (String::new(), String::new());
-        for definition in definitions {
+        let (mut workflow_id, mut last_hash, mut schedules) = (String::new(), String::new(), Vec::new());
+        for mut definition in definitions {
+            schedules = std::mem::take(&mut definition.schedules);
             if let Some(queue) = &definition.queue {
                 self.slots.set_queue(queue, &definition.id)?;
             }
@@ -69,6 +71,7 @@ impl Engine {
         let before = self.catalog.versions(&workflow_id).cloned();
         self.catalog.set_versions(workflow_id.clone(), Some(versions.into()))?;
         self.defined.push((workflow_id.clone(), before.clone()));
+        self.define_schedules(&workflow_id, &schedules, now_ms)?;
         if before.is_none() {
             self.take_up(&workflow_id, now_ms)?;
         }
@@ -115,26 +118,49 @@ impl Engine {
     }
 
     fn start(&mut self, start: &Start<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
-        let priority = self.catalog.require(&start.workflow)?.definition.priority;
-        let payload = value::check_optional("payload", start.payload)?;
-        let trigger = value::check_optional("trigger", start.trigger)?;
+        self.check_start(start)?;
+        self.check_room()?;
+        if let Some(delivery) = &start.delivery
+            && let Some(earlier) = self.delivered(&start.workflow, delivery, now_ms)?
+        {
+            return Ok(CommandResult::Started { run: earlier, repeated: true });
+        }
+        let id = self.ids.next(now_ms);
+        let earlier = match &start.idempotency {
+            Some(idempotency) => self.claim(&start.workflow, idempotency, id)?,
+            None => None,
+        };
+        if let Some(delivery) = &start.delivery {
+            self.remember_delivery(&start.workflow, delivery, earlier.unwrap_or(id), now_ms)?;
+        }
+        if let Some(earlier) = earlier {
+            return Ok(CommandResult::Started { run: earlier, repeated: true });
+        }
+        self.begin_start(id, start, now_ms)?;
+        Ok(CommandResult::Started { run: id, repeated: false })
+    }
+
+    /// What is wrong with a start, if anything is. Nothing is stored yet.
+    pub(super) fn check_start(&self, start: &Start<'_>) -> Result<()> {
+        self.catalog.require(&start.workflow)?;
+        value::check_optional("payload", start.payload)?;
+        value::check_optional("trigger", start.trigger)?;
         for (what, key) in [("concurrency key", &start.concurrency_key), ("rate key", &start.rate_key)] {
             key.as_ref().map_or(Ok(()), |key| value::check_text(what, key, limits::STATE_KEY_BYTES))?;
         }
         if start.delay_ms > limits::DURATION_MS {
             return Err(Error::new(Code::TextInvalid, "the delay is longer than 100 years"));
         }
-        self.check_room()?;
-        let id = self.ids.next(now_ms);
-        if let Some(idempotency) = &start.idempotency
-            && let Some(earlier) = self.claim(&start.workflow, idempotency, id)?
-        {
-            return Ok(CommandResult::Started { run: earlier, repeated: true });
-        }
+        Ok(())
+    }
+
+    /// Begins the run of a start that was checked.
+    pub(super) fn begin_start(&mut self, id: RunId, start: &Start<'_>, now_ms: i64) -> Result<()> {
+        let priority = self.catalog.require(&start.workflow)?.definition.priority;
         let most = limits::PRIORITY as i32;
         let origin = Origin {
-            payload: payload.map(Cow::Borrowed),
-            trigger: trigger.map(Cow::Borrowed),
+            payload: start.payload.map(|payload| payload.get().into()),
+            trigger: start.trigger.map(|trigger| trigger.get().into()),
             start_at_ms: Some(now_ms + start.delay_ms as i64).filter(|_| start.delay_ms > 0),
             priority: start.priority.unwrap_or(priority).clamp(-most, most),
             concurrency_key: start.concurrency_key.as_deref().map(Cow::Borrowed),
@@ -142,8 +168,7 @@ impl Engine {
             idempotency_key: start.idempotency.as_ref().map(|idempotency| Cow::Borrowed(&*idempotency.key)),
             ..Origin::default()
         };
-        self.begin_run(id, &start.workflow, origin, now_ms)?;
-        Ok(CommandResult::Started { run: id, repeated: false })
+        self.begin_run(id, &start.workflow, origin, now_ms)
     }
 
     fn claim(&mut self, workflow: &str, idempotency: &Idempotency<'_>, run: RunId) -> Result<Option<RunId>> {
@@ -253,9 +278,14 @@ impl Engine {
 
     fn set_paused(&mut self, workflow: &str, paused: bool, now_ms: i64) -> Result<CommandResult<'static>> {
         self.catalog.require(workflow)?;
+        if !paused {
+            // What has come due meanwhile was paused, too.
+            self.look_at_schedules(workflow, true, now_ms)?;
+        }
         self.store.set_paused(workflow, paused)?;
         self.slots.set_paused(self.store.paused()?);
         if !paused {
+            self.look_at_schedules(workflow, false, now_ms)?;
             // Runs that still hold a slot go on with what was withheld from them; the others queue.
             let holds =
                 |active: &Active| active.run.stage == Stage::Executing && active.graph.workflow_id() == workflow;
@@ -297,6 +327,14 @@ impl Engine {
                 let rows = self.store.approvals(workflow.as_deref(), limit)?;
                 let json = self.approvals_json(&rows)?;
                 Ok(format!(r#"{{"approvals":{json}}}"#))
+            }
+            Query::Schedules { workflow, limit, cursor } => {
+                let limit = limit.unwrap_or(100).clamp(1, limits::LIST_ROWS as u32);
+                self.schedules_json(workflow.as_deref(), cursor.unwrap_or(0), limit)
+            }
+            Query::Cron { pattern, timezone, limit } => {
+                let limit = limit.unwrap_or(5).clamp(1, limits::LIST_ROWS as u32);
+                query::fires(&pattern, &timezone, now_ms, limit as usize)
             }
             Query::Approval { token } => {
                 let row = self.approval(&token)?;

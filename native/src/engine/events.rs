@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::error::{Code, Error, Result};
+use crate::ids::RunId;
 use crate::limits;
 use crate::machine::Event;
 use crate::model::{Place, StoredEvent};
-use crate::protocol::{CommandResult, Publish};
+use crate::protocol::{CommandResult, Publish, Start};
 use crate::value;
 
 /// An event on its way to those who wait for it.
@@ -25,12 +26,16 @@ impl Engine {
     pub(super) fn publish(&mut self, publish: &Publish<'_>, now_ms: i64) -> Result<CommandResult<'static>> {
         value::check_text("event name", &publish.name, limits::NAME_LENGTH)?;
         let payload = value::check_optional("payload", publish.payload)?;
-        if !self.store.is_awaited(&publish.name)? {
-            return Ok(CommandResult::Published { event: None });
-        }
-        if self.events_stored >= limits::EVENTS {
+        self.check_listeners(&publish.starts)?;
+        let is_awaited = self.store.is_awaited(&publish.name)?;
+        if is_awaited && self.events_stored >= limits::EVENTS {
             let message = "too many events are kept for waits that have not seen them; try again when some have ended";
             return Err(Error::new(Code::TooManyEvents, message));
+        }
+        // From here on nothing is refused: who listens is started and who waits is told, or nobody.
+        let runs = self.start_listeners(&publish.starts, now_ms)?;
+        if !is_awaited {
+            return Ok(CommandResult::Published { event: None, runs });
         }
         let id = self.store.insert_event(&publish.name, payload, now_ms)?;
         self.events_stored += 1;
@@ -38,7 +43,31 @@ impl Engine {
         let name: Arc<str> = publish.name.as_ref().into();
         self.deliveries.push_back(Delivery { name, event, after: None, since_ms: now_ms });
         self.deliver_events(now_ms)?;
-        Ok(CommandResult::Published { event: Some(id) })
+        Ok(CommandResult::Published { event: Some(id), runs })
+    }
+
+    fn check_listeners(&self, starts: &[Start<'_>]) -> Result<()> {
+        if starts.len() as u64 > limits::STARTS_PER_EVENT {
+            let message = format!("an event starts runs of at most {} workflows", limits::STARTS_PER_EVENT);
+            return Err(Error::new(Code::RequestInvalid, message));
+        }
+        for start in starts {
+            self.check_start(start)?;
+            if start.idempotency.is_some() || start.delivery.is_some() {
+                return Err(Error::new(Code::RequestInvalid, "what an event starts has no key of its own"));
+            }
+        }
+        self.check_room_for(starts.len())
+    }
+
+    fn start_listeners(&mut self, starts: &[Start<'_>], now_ms: i64) -> Result<Vec<RunId>> {
+        let mut runs = Vec::with_capacity(starts.len());
+        for start in starts {
+            let id = self.ids.next(now_ms);
+            self.begin_start(id, start, now_ms)?;
+            runs.push(id);
+        }
+        Ok(runs)
     }
 
     /// Tells events to those who wait for them, as many as one commit may.

@@ -26,6 +26,7 @@ impl Engine {
                     }
                 }
                 Need::TellParent(parent) => self.tell_parent(parent, run, now_ms)?,
+                Need::TellSchedule(name) => self.tell_schedule(run, &name, now_ms)?,
             }
         }
         Ok(())
@@ -73,7 +74,12 @@ impl Engine {
 
     /// Whether one more run may be active.
     pub(super) fn check_room(&self) -> Result<()> {
-        if self.active.len() as u64 >= limits::RUNS_ACTIVE {
+        self.check_room_for(1)
+    }
+
+    /// Whether so many more runs may be active.
+    pub(super) fn check_room_for(&self, more: usize) -> Result<()> {
+        if (self.active.len() + more) as u64 > limits::RUNS_ACTIVE {
             let message = format!("{} runs are executing or queued; try again when some have ended", self.active.len());
             return Err(Error::new(Code::TooManyRuns, message));
         }
@@ -100,6 +106,7 @@ impl Engine {
             rate_key: origin.rate_key.as_deref().map(Arc::from),
             parent: origin.parent,
             depth: origin.depth,
+            schedule: origin.instant.map(|(schedule, _)| schedule.into()),
             mocks: origin.mocks.as_deref().and_then(crate::value::mocks).map(Box::new),
         };
         let slot_free = self.slots.is_free(&graph, beginning.concurrency_key.as_ref());

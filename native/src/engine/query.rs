@@ -3,10 +3,12 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::cron::Cron;
+use crate::definition::ScheduleSpec;
 use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
 use crate::limits;
-use crate::model::{Handler, RunFilter, RunRow, RunStatus, StepRow, StepStatus};
+use crate::model::{Handler, RunFilter, RunRow, RunStatus, ScheduleId, ScheduleRow, StepRow, StepStatus};
 use crate::store::Store;
 
 #[derive(Serialize)]
@@ -162,6 +164,48 @@ fn step_json(row: &StepRow) -> Result<StepJson<'_>> {
         started_at_ms: row.started_at_ms,
         finished_at_ms: row.finished_at_ms,
     })
+}
+
+#[derive(Serialize)]
+struct ScheduleJson<'a> {
+    id: ScheduleId,
+    workflow: &'a str,
+    #[serde(flatten)]
+    spec: &'a ScheduleSpec,
+    paused: bool,
+    next_ms: Vec<i64>,
+    queued: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_at_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run: Option<RunId>,
+    failures: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RawValue>,
+}
+
+/// One schedule, with the instants to come.
+pub fn schedule(row: &ScheduleRow, spec: &ScheduleSpec, paused: bool, next_ms: Vec<i64>) -> Result<String> {
+    render(&ScheduleJson {
+        id: row.id,
+        workflow: &row.workflow_id,
+        spec,
+        paused,
+        next_ms,
+        queued: row.progress.queued.len(),
+        last_at_ms: row.progress.last_at_ms,
+        last_run: row.progress.last_run,
+        failures: row.progress.failures,
+        error: value(row.progress.error.as_deref())?,
+    })
+}
+
+/// The next instants of a cron expression.
+pub fn fires(pattern: &str, timezone: &str, after_ms: i64, count: usize) -> Result<String> {
+    let cron = Cron::parse(pattern, timezone)
+        .map_err(|error| Error::new(Code::DefinitionInvalid, format!("cron `{pattern}`: {error}")))?;
+    let fires = std::iter::successors(cron.next(after_ms), |instant| cron.next(*instant));
+    render(&serde_json::json!({ "next_ms": fires.take(count).collect::<Vec<_>>() }))
 }
 
 /// A recorded value that is no longer JSON is damage, and is reported instead of served (P9).

@@ -284,10 +284,12 @@ impl Engine {
         self.read.clear();
         self.slots.clear();
         self.attempt_deadlines.clear();
+        self.schedules_due.clear();
         self.timers_changed = true;
         let before = std::mem::take(&mut self.circuits);
         self.recall()?;
         for workflow_id in self.catalog.workflow_ids() {
+            self.recall_schedules(&workflow_id, now_ms)?;
             for id in self.store.ready_runs(&workflow_id)? {
                 let Some(mut active) = self.load(id)? else { continue };
                 if active.run.stage == Stage::Executing {

@@ -118,7 +118,7 @@ fn stored(text: String, ttl_ms: Option<u64>, now_ms: i64) -> Result<StateValue> 
 }
 
 /// When a value of this time to live vanishes.
-fn expiry(ttl_ms: Option<u64>, now_ms: i64) -> Option<i64> {
+pub fn expiry(ttl_ms: Option<u64>, now_ms: i64) -> Option<i64> {
     ttl_ms.map(|ttl_ms| now_ms.saturating_add(ttl_ms.min(limits::DURATION_MS) as i64))
 }
 

@@ -31,6 +31,7 @@ mod path;
 mod restore;
 mod retry;
 mod run;
+mod schedule;
 mod token;
 mod wait;
 
@@ -41,6 +42,7 @@ use path::Paths;
 pub use path::{Attempt, Path, PathId, Wait};
 pub use restore::{DefinitionChanged, restore, retried_steps, take_up};
 pub use run::{Beginning, begin_attempts, execute_effects, park, settle, start};
+pub use schedule::{Schedule, Surroundings, poll_backoff_ms};
 pub use token::{Secret, hash as token_hash};
 pub use wait::{filters, look_again};
 
@@ -84,6 +86,8 @@ pub struct Run {
     pub parent: Option<RunId>,
     /// How many runs it is inside of.
     pub depth: u32,
+    /// The schedule that started it.
+    pub schedule: Option<Arc<str>>,
     /// Which queued run goes first.
     pub priority: i32,
     /// Runs of one key share the workflow's concurrency.
@@ -347,6 +351,8 @@ pub enum Need {
     },
     /// That the run which waits for this one be told of its end.
     TellParent(RunId),
+    /// That the schedule which started it be told of its end.
+    TellSchedule(Arc<str>),
 }
 
 /// Applies one event to a run. An event that comes too late changes nothing and is refused.

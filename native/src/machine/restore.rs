@@ -410,6 +410,7 @@ impl Beginning {
             priority: summary.priority,
             concurrency_key: summary.concurrency_key.as_deref().map(Into::into),
             rate_key: summary.rate_key.as_deref().map(Into::into),
+            schedule: summary.schedule.as_deref().map(Into::into),
             parent: summary.parent,
             depth: summary.depth,
             mocks: summary.mocks.as_deref().and_then(value::mocks).map(Box::new),

@@ -21,7 +21,7 @@ pub fn delay_ms(policy: &RetryPolicy, failures: u32, run: RunId, node: u32) -> u
 }
 
 /// A number from 0 to below 1 from a seed: the output function of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
-fn unit(seed: u64) -> f64 {
+pub fn unit(seed: u64) -> f64 {
     let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -32,6 +32,8 @@ pub struct Beginning {
     pub parent: Option<RunId>,
     /// How many runs it is inside of.
     pub depth: u32,
+    /// The schedule that started it.
+    pub schedule: Option<Arc<str>>,
     /// Outputs of steps that are not to be executed.
     pub mocks: Option<Box<Mocks>>,
 }
@@ -46,6 +48,7 @@ impl Run {
             hook_queued: false,
             parent: beginning.parent,
             depth: beginning.depth,
+            schedule: beginning.schedule,
             priority: beginning.priority,
             concurrency_key: beginning.concurrency_key,
             rate_key: beginning.rate_key,
@@ -317,6 +320,9 @@ fn end(run: &mut Run, status: RunStatus, error: Option<Arc<str>>, turn: &mut Tur
     turn.effect(Effect::Finished { run: run.id, status, last: output_of });
     if let Some(parent) = run.parent {
         turn.out.needs.push(Need::TellParent(parent));
+    }
+    if let Some(schedule) = &run.schedule {
+        turn.out.needs.push(Need::TellSchedule(schedule.clone()));
     }
     run.status = status;
     run.deadline_ms = None;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::is_empty;
 use crate::ids::RunId;
-use crate::model::{Handler, RunStatus};
+use crate::model::{Handler, RunStatus, ScheduleId};
 
 /// What the host must do. A view of committed state: losing or repeating one is harmless.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,6 +57,15 @@ pub enum Effect {
         /// Of a completed run: whose output is its output.
         #[serde(skip_serializing_if = "Option::is_none")]
         last: Option<Key>,
+    },
+    /// Ask a workflow's poll for items and report them. While it is being asked, it need not be asked again.
+    Poll {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// Its workflow.
+        workflow: String,
+        /// Its name.
+        name: String,
     },
     /// A run waits, and needs no memory until it goes on.
     Waiting {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::ids::RunId;
-use crate::model::RunStatus;
+use crate::model::{RunStatus, ScheduleId};
 
 /// What the host sends.
 #[derive(Debug, Deserialize)]
@@ -55,7 +55,7 @@ pub enum Command<'a> {
     /// Starts a run that uses the recorded results of another.
     #[serde(borrow)]
     Replay(Replay<'a>),
-    /// Tells an event to the runs that wait for one of its name.
+    /// Tells an event to the runs that wait for one of its name, and starts the runs that listen.
     #[serde(borrow)]
     Publish(Publish<'a>),
     /// Answers a request for approval.
@@ -70,6 +70,9 @@ pub enum Command<'a> {
     /// Changes values that all workflows share.
     #[serde(borrow)]
     State(Vec<Change<'a>>),
+    /// A poll has ended.
+    #[serde(borrow)]
+    Polled(Polled<'a>),
     /// Says which attempts the host executes, so that lost effects are given again.
     Heartbeat(Heartbeat),
     /// The host stops: attempts it could not finish go to the next start and are not counted as deaths.
@@ -95,6 +98,9 @@ pub struct Start<'a> {
     /// Makes a repeated start find the first run.
     #[serde(default, borrow)]
     pub idempotency: Option<Idempotency<'a>>,
+    /// Makes a message that is delivered again find the run it has started.
+    #[serde(default, borrow)]
+    pub delivery: Option<Delivery<'a>>,
     /// How long to wait before it begins.
     #[serde(default)]
     pub delay_ms: u64,
@@ -119,6 +125,21 @@ pub struct Idempotency<'a> {
     /// A hash of the body, made by the host.
     #[serde(borrow)]
     pub fingerprint: Cow<'a, str>,
+}
+
+/// A message whose sender may deliver it again, unique per workflow.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery<'a> {
+    /// Its id.
+    #[serde(borrow)]
+    pub id: Cow<'a, str>,
+    /// A hash of the body, made by the host.
+    #[serde(borrow)]
+    pub fingerprint: Cow<'a, str>,
+    /// How long it is remembered. Default: for ever.
+    #[serde(default)]
+    pub ttl_ms: Option<u64>,
 }
 
 /// The end of an attempt: an output, an error, or the wish that the run be cancelled.
@@ -245,6 +266,41 @@ pub struct Publish<'a> {
     /// What it says.
     #[serde(default, borrow, deserialize_with = "present")]
     pub payload: Option<&'a RawValue>,
+    /// Runs it starts: of the workflows that listen. All of them are started, or none.
+    #[serde(default, borrow)]
+    pub starts: Vec<Start<'a>>,
+}
+
+/// What a poll has given: items, or an error.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Polled<'a> {
+    /// The schedule that polls.
+    pub schedule: ScheduleId,
+    /// Each item that was not seen before starts a run.
+    #[serde(default, borrow)]
+    pub items: Vec<Item<'a>>,
+    /// Why it failed.
+    #[serde(default, borrow, deserialize_with = "present")]
+    pub error: Option<&'a RawValue>,
+}
+
+/// An item that a poll has given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item<'a> {
+    /// What it is remembered by.
+    #[serde(borrow)]
+    pub id: Cow<'a, str>,
+    /// The payload of the run it starts.
+    #[serde(default, borrow, deserialize_with = "present")]
+    pub payload: Option<&'a RawValue>,
+    /// Runs of one key share the workflow's concurrency.
+    #[serde(default, borrow)]
+    pub concurrency_key: Option<Cow<'a, str>>,
+    /// Runs of one key share the workflow's rate limit.
+    #[serde(default, borrow)]
+    pub rate_key: Option<Cow<'a, str>>,
 }
 
 /// The answer to a request for approval.
@@ -327,6 +383,30 @@ pub enum Query<'a> {
         #[serde(default, borrow)]
         workflow: Option<Cow<'a, str>>,
         /// At most this many; default 100.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// Schedules, in the order in which they were stored.
+    Schedules {
+        /// Only of this workflow.
+        #[serde(default, borrow)]
+        workflow: Option<Cow<'a, str>>,
+        /// At most this many; default 100.
+        #[serde(default)]
+        limit: Option<u32>,
+        /// Continue after this schedule.
+        #[serde(default)]
+        cursor: Option<ScheduleId>,
+    },
+    /// When a cron expression fires next; what is wrong with it, if anything is.
+    Cron {
+        /// Five fields, or six with seconds first.
+        #[serde(borrow)]
+        pattern: Cow<'a, str>,
+        /// An IANA name.
+        #[serde(borrow)]
+        timezone: Cow<'a, str>,
+        /// How many instants; default 5, at most 1,000.
         #[serde(default)]
         limit: Option<u32>,
     },

@@ -70,6 +70,14 @@ pub enum CommandResult<'a> {
     Published {
         /// Its number, if anybody waits for one of its name.
         event: Option<i64>,
+        /// The runs it has started, in the order in which they were asked for.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        runs: Vec<RunId>,
+    },
+    /// The items of a poll are taken in.
+    Polled {
+        /// The runs they have started.
+        runs: Vec<RunId>,
     },
     /// The failed attempt will be followed by another.
     Retried {

@@ -4,15 +4,22 @@
 //! how that fits together (`settle`), and whether what was answered is true of it (`answers`, `effects`).
 
 mod answers;
+mod beginnings;
 mod conclude;
 mod effects;
 mod facts;
 mod observe;
+mod schedules;
 mod settle;
+mod timetable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use beginnings::Beginnings;
+use schedules::Schedules;
+
+use super::host::Message;
 use super::oracle::{Fact, Plan, Ready, Walk};
 use super::wish::{Attempt, Requested, Wish};
 use super::workload::Intent;
@@ -153,6 +160,8 @@ pub struct Auditor {
     unpaused_in: BTreeMap<String, u64>,
     probes: BTreeMap<String, Attempt>,
     capacity: usize,
+    schedules: Schedules,
+    beginnings: Beginnings,
 }
 
 impl Auditor {
@@ -194,6 +203,8 @@ impl Auditor {
             unpaused_in: BTreeMap::new(),
             probes: BTreeMap::new(),
             capacity: 0,
+            schedules: Schedules::default(),
+            beginnings: Beginnings::default(),
         }
     }
 
@@ -205,10 +216,12 @@ impl Auditor {
             Wish::Resolve(ending) if ending.outcome == super::wish::Outcome::Cancelled => {
                 self.asked_to_cancel.insert(ending.attempt.0);
             }
-            Wish::Publish { name, told } => {
+            Wish::Publish { name, told, starts } => {
                 let published = Published { name: (*name).to_owned(), ..Published::default() };
                 self.published.insert(told.publication, published);
+                self.asked_to_listen(told.publication, starts.iter().map(|(_, intent)| intent));
             }
+            Wish::Polled(ending) => self.asked_to_take(ending),
             Wish::Approve { place, approved, number } => {
                 self.answers.insert(*number, (place.clone(), *approved));
             }
@@ -222,9 +235,11 @@ impl Auditor {
         }
     }
 
-    /// A transaction of requests begins; the latest of them was sent at this time.
-    pub fn begin(&mut self, now_ms: i64) {
+    /// A transaction of requests begins, of this number on the disk.
+    pub fn begin(&mut self, number: u64, batch: &[Message], workflows: &[Definition]) {
         self.transaction += 1;
+        self.schedules.begin(number, batch, workflows);
+        let now_ms = batch.iter().map(|message| message.now_ms).max().unwrap_or(self.latest_ms);
         if now_ms < self.latest_ms {
             self.lowest_ms = self.lowest_ms.min(now_ms);
         }
@@ -233,12 +248,18 @@ impl Auditor {
         self.paused_before.clone_from(&self.paused);
     }
 
+    /// All runs of a transaction were observed, and the engine has answered that it succeeded, or failed.
+    pub fn processed(&mut self, has_succeeded: bool) {
+        self.schedules.processed(has_succeeded);
+    }
+
     /// A commit of these wishes failed, and may have been applied.
     pub fn outcome_unknown<'a>(&mut self, wishes: impl Iterator<Item = &'a Wish>) {
         for wish in wishes {
             match wish {
                 Wish::Start { intent, .. } => drop(self.ambiguous.insert(intent.token)),
-                Wish::Publish { told, .. } => {
+                Wish::Publish { told, starts, .. } => {
+                    self.ambiguous.extend(starts.iter().map(|(_, intent)| intent.token));
                     if let Some(published) = self.published.get_mut(&told.publication) {
                         published.is_ambiguous = true;
                     }
@@ -251,6 +272,7 @@ impl Auditor {
 
     /// A new host offers so many slots.
     pub fn new_generation(&mut self, capacity: u32) {
+        self.schedules.new_generation();
         self.answered.clear();
         self.defined.clear();
         self.handed_out.clear();

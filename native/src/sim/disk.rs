@@ -30,6 +30,10 @@ pub struct Disk {
     pub operations: u64,
     /// Whether it defines a workflow.
     pub defines: bool,
+    /// The number of the transaction, of all that were prepared.
+    pub number: u64,
+    /// The number of the last transaction that is stored, until it is asked for.
+    applied: Option<u64>,
     /// Runs written to.
     pub touched: BTreeSet<RunId>,
     /// Runs that the open transaction removes, as they were before.
@@ -37,7 +41,7 @@ pub struct Disk {
     /// Runs that were removed.
     pub removed: Removed,
     /// The outcome of a failed commit that a process death would bring back, and what it removed.
-    ghost: Option<(Box<MemoryStore>, Removed)>,
+    ghost: Option<(Box<MemoryStore>, Removed, u64)>,
     failed: u64,
     ambiguous: bool,
 }
@@ -58,6 +62,8 @@ impl Disk {
             fate: Fate::default(),
             operations: 0,
             defines: false,
+            number: 0,
+            applied: None,
             touched: BTreeSet::new(),
             removes: Removed::new(),
             removed: Removed::new(),
@@ -70,6 +76,7 @@ impl Disk {
     /// Decides what happens to the next transaction.
     pub fn prepare(&mut self, fate: Fate) {
         (self.fate, self.operations) = (fate, 0);
+        self.number += 1;
         (self.failed, self.ambiguous) = (0, false);
     }
 
@@ -84,9 +91,10 @@ impl Disk {
         match &mut self.medium {
             Medium::Memory(store) => {
                 store.rollback();
-                if let Some((ghost, removed)) = self.ghost.take().filter(|_| ghost_returns) {
+                if let Some((ghost, removed, number)) = self.ghost.take().filter(|_| ghost_returns) {
                     *store = ghost;
                     self.removed.extend(removed);
+                    self.applied = Some(number);
                 }
             }
             Medium::File { directory, store } => {
@@ -110,12 +118,18 @@ impl Disk {
         std::mem::take(&mut self.touched)
     }
 
+    /// The transaction that was stored since the last call, if one was.
+    pub fn take_applied(&mut self) -> Option<u64> {
+        self.applied.take()
+    }
+
     /// Ends the transaction as its fate says.
     pub fn commit(&mut self) -> Result<()> {
         match self.fate.commit {
             CommitFate::FailsButIsApplied if !self.defines => {
                 self.ambiguous = true;
                 self.store().commit()?;
+                self.applied = Some(self.number);
                 self.removed.append(&mut self.removes);
                 self.ghost = None;
             }
@@ -123,7 +137,7 @@ impl Disk {
                 if let Medium::Memory(store) = &self.medium {
                     let mut ghost = store.clone();
                     ghost.commit()?;
-                    self.ghost = Some((ghost, self.removes.clone()));
+                    self.ghost = Some((ghost, self.removes.clone(), self.number));
                     self.ambiguous = true;
                 }
             }
@@ -131,6 +145,7 @@ impl Disk {
             CommitFate::Succeeds | CommitFate::DiesAfter => {
                 self.ghost = None;
                 self.removed.append(&mut self.removes);
+                self.applied = Some(self.number);
                 return self.store().commit();
             }
         }

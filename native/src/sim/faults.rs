@@ -1,6 +1,8 @@
 //! What goes wrong, and how often.
 
+use super::host::Message;
 use super::random::Random;
+use super::wish::Wish;
 
 /// What happens to the commit of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +31,18 @@ pub struct Fate {
     pub fails_at: Option<u64>,
     /// The commit.
     pub commit: CommitFate,
+}
+
+impl Fate {
+    /// What happens to a transaction of these requests. Where slots are offered or taken back, a failure comes at the
+    /// end: so the auditor knows that it happened, which is not stored anywhere.
+    pub fn for_batch(self, batch: &[Message]) -> Fate {
+        let is_of_slots = |message: &Message| matches!(message.wish, Wish::Offer { .. } | Wish::Release);
+        match self.fails_at {
+            Some(_) if batch.iter().any(is_of_slots) => Fate { commit: CommitFate::Fails, fails_at: None, ..self },
+            _ => self,
+        }
+    }
 }
 
 /// Operations of a transaction among which one is chosen to fail.

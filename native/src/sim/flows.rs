@@ -1,6 +1,7 @@
 //! Random workflows of every kind of node, small enough to be lived through thousands of times.
 
 use super::random::Random;
+use super::schedules::{Calendar, schedules};
 use super::workload::workflow_id;
 use crate::definition::{
     CircuitPolicy, Definition, NodeKind as Kind, NodeSpec, Queue, RateLimit, RetryPolicy, Strategy,
@@ -13,20 +14,40 @@ pub const EVENTS: [&str; 2] = ["paid", "sent"];
 const DEPTH: u32 = 3;
 
 /// A few random workflows; a later one may be the child of an earlier one.
-pub fn workflows(random: &mut Random) -> Vec<Definition> {
+pub fn workflows(random: &mut Random, calendar: &Calendar) -> Vec<Definition> {
+    if calendar.is_flooded {
+        return vec![flooded(random, calendar)];
+    }
     let many = random.between(1, 3);
     let queue = Queue { name: "line".into(), concurrency: random.chance(800).then(|| random.between(1, 2) as u32) };
     // Some worlds are as simple as can be: what goes wrong in them is easy to follow.
     let simple = random.chance(150);
-    (0..many).map(|number| workflow(number, many, simple, &queue, random)).collect()
+    let mut workflows = Vec::new();
+    for number in 0..many {
+        let children = (number + 1..many).map(|child| workflow_id(child as usize)).collect();
+        let left = random.between(2, 12) as u32;
+        let mut maker = Maker { next: 0, left, children, simple, begins_at_ms: calendar.begins_at_ms, random };
+        let nodes = maker.block(0, false);
+        let schedules = schedules(calendar, random);
+        workflows.push(Definition { schedules, ..workflow(number as usize, nodes, &queue, random) });
+    }
+    workflows
 }
 
-fn workflow(number: u64, many: u64, simple: bool, queue: &Queue, random: &mut Random) -> Definition {
-    let children = (number + 1..many).map(|child| workflow_id(child as usize)).collect();
-    let mut maker = Maker { next: 0, left: random.between(2, 12) as u32, children, simple, random };
-    let nodes = maker.block(0, false);
+/// A workflow whose runs end as soon as they begin, so that a thousand of them cost nothing.
+fn flooded(random: &mut Random, calendar: &Calendar) -> Definition {
+    let mut node = blank(Kind::Cancel, 1);
+    node.reason = Some("enough".to_owned());
+    let retention_ms = random.chance(500).then(|| random.between(1_000, 400_000));
+    let queue = Queue { name: "line".into(), concurrency: None };
+    let schedules = schedules(calendar, random);
+    let plain = workflow(0, vec![node], &queue, random);
+    Definition { on_success: false, on_failure: false, rate_limit: None, retention_ms, schedules, ..plain }
+}
+
+fn workflow(number: usize, nodes: Vec<NodeSpec>, queue: &Queue, random: &mut Random) -> Definition {
     Definition {
-        id: workflow_id(number as usize),
+        id: workflow_id(number),
         version: None,
         timeout_ms: random.chance(120).then(|| random.between(1_000, 300_000)),
         on_success: random.chance(300),
@@ -38,6 +59,7 @@ fn workflow(number: u64, many: u64, simple: bool, queue: &Queue, random: &mut Ra
         queue: random.chance(250).then(|| queue.clone()),
         priority: random.between(0, 4) as i32 - 2,
         retention_ms: random.chance(200).then(|| random.between(1_000, 400_000)),
+        schedules: Vec::new(),
         nodes,
     }
 }
@@ -48,6 +70,7 @@ struct Maker<'a> {
     left: u32,
     children: Vec<String>,
     simple: bool,
+    begins_at_ms: i64,
     random: &'a mut Random,
 }
 
@@ -142,7 +165,7 @@ impl Maker<'_> {
         let is_static = random.chance(500);
         match node.kind {
             Kind::Sleep => node.duration_ms = is_static.then(|| *random.pick(&[0, 1, 700, 20_000])),
-            Kind::SleepUntil => node.until_ms = is_static.then(|| 1_700_000_000_000 + random.below(400_000) as i64),
+            Kind::SleepUntil => node.until_ms = is_static.then(|| self.begins_at_ms + random.below(400_000) as i64),
             Kind::WaitForEvent => {
                 node.event = Some((*random.pick(&EVENTS)).into());
                 node.filter = random.chance(500);

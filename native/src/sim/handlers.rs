@@ -37,8 +37,14 @@ pub enum Returns {
     Json(String),
 }
 
-/// How this call will end, and after how long.
-pub fn plan(random: &mut Random, execute: &Execute, node: Option<&NodeSpec>, intent: &Intent) -> (Plan, u64) {
+/// How this call will end, and after how long. The world began at `begins_at_ms`.
+pub fn plan(
+    random: &mut Random,
+    execute: &Execute,
+    node: Option<&NodeSpec>,
+    intent: &Intent,
+    begins_at_ms: i64,
+) -> (Plan, u64) {
     if node.is_some() && execute.step == intent.poison {
         return (Plan::Kills, 0);
     }
@@ -47,7 +53,7 @@ pub fn plan(random: &mut Random, execute: &Execute, node: Option<&NodeSpec>, int
         return (Plan::Completes(Returns::Json("true".to_owned())), random.below(50));
     }
     let timeout_ms = node.filter(|_| execute.handler == Handler::Body).and_then(|node| node.timeout_ms);
-    let completes = Plan::Completes(returns(random, execute.handler, node));
+    let completes = Plan::Completes(returns(random, execute.handler, node, begins_at_ms));
     if let Some(timeout_ms) = timeout_ms
         && random.chance(200)
     {
@@ -69,7 +75,7 @@ pub fn suits_all(event: &str) -> bool {
     serde_json::from_str::<Told>(event).is_ok_and(|told| told.suits_all)
 }
 
-fn returns(random: &mut Random, handler: Handler, node: Option<&NodeSpec>) -> Returns {
+fn returns(random: &mut Random, handler: Handler, node: Option<&NodeSpec>, begins_at_ms: i64) -> Returns {
     let Some(node) = node else { return Returns::Mark };
     let decides = matches!(handler, Handler::Condition | Handler::Items | Handler::Duration | Handler::Filter);
     if decides && random.chance(30) {
@@ -85,7 +91,7 @@ fn returns(random: &mut Random, handler: Handler, node: Option<&NodeSpec>) -> Re
         Handler::Duration if node.kind == NodeKind::Sleep => {
             Returns::Json((*random.pick(&["0", "12.5", "900", "30000"])).to_owned())
         }
-        Handler::Duration => Returns::Json(format!("{}.5", 1_700_000_000_000 + random.below(400_000))),
+        Handler::Duration => Returns::Json(format!("{}.5", begins_at_ms + random.below(400_000) as i64)),
         Handler::Filter => Returns::Json(random.chance(400).to_string()),
         _ if random.chance(80) => Returns::Nothing,
         _ => Returns::Mark,

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::handlers::{Plan, Returns};
-use super::messages::{Answer, Answered, Effect, Execute};
+use super::messages::{Answer, Answered, Effect, Execute, Poll};
 use super::wish::{Attempt, Ending, Outcome, Wish};
 use super::workload::{Mark, increment};
 use crate::limits;
-use crate::model::Handler;
+use crate::model::{Handler, ScheduleId};
 
 /// A handler that executes.
 #[derive(Debug, Clone)]
@@ -25,6 +25,17 @@ pub struct Execution {
     pub cache: Option<(String, Option<u64>)>,
     /// It waits for the answer to that question.
     pub asks: bool,
+}
+
+/// A poll that is asked for items.
+#[derive(Debug, Clone)]
+pub struct Polling {
+    /// Which.
+    pub poll: Poll,
+    /// When it answers, on the stopwatch of the world.
+    pub ends_at_ms: u64,
+    /// Its answer was sent, and is not acknowledged.
+    pub reported: bool,
 }
 
 /// A request on its way.
@@ -53,6 +64,10 @@ pub struct Host {
     pub executing: BTreeMap<Attempt, Execution>,
     /// Handlers that were aborted and have not noticed.
     pub aborted: Vec<Execution>,
+    /// Polls that are asked for items.
+    pub polling: BTreeMap<ScheduleId, Polling>,
+    /// Polls that it has still to ask.
+    pub polls: Vec<Poll>,
     /// The earliest timer it was told of.
     pub wake_at_ms: Option<i64>,
     /// A request failed, so effects may be lost.
@@ -122,6 +137,7 @@ impl Host {
                     None => drop(self.executing.remove(&attempt)),
                 }
             }
+            Some(Wish::Polled(ending)) => drop(self.polling.remove(&ending.schedule)),
             Some(Wish::Define { workflow }) => self.defined(workflow, now_ms),
             _ => {}
         }
@@ -142,6 +158,10 @@ impl Host {
             Effect::Abort { run, fence, .. } => {
                 let aborted = self.executing.remove(&(*run, *fence));
                 self.aborted.extend(aborted.filter(|execution| !execution.reported && !execution.asks));
+                None
+            }
+            Effect::Poll(poll) if !self.polling.contains_key(&poll.schedule) => {
+                self.polls.push(poll.clone());
                 None
             }
             _ => None,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::ids::RunId;
-use crate::model::{Handler, RunStatus};
+use crate::model::{Handler, RunStatus, ScheduleId};
 
 /// The answer of one commit.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,6 +59,9 @@ pub struct CommandResult {
     /// Of a publication: the event's number.
     #[serde(default)]
     pub event: Option<i64>,
+    /// Of a publication or a poll: the runs it has started.
+    #[serde(default)]
+    pub runs: Vec<RunId>,
     /// Of a command that was refused.
     #[serde(default)]
     pub refused: Option<Refusal>,
@@ -112,11 +115,25 @@ pub enum Effect {
     },
     /// What is recorded of a run that goes on; the model host remembers nothing, so it needs none of it.
     Known(Known),
+    /// A poll is due.
+    Poll(Poll),
     /// A run waits.
     Waiting {
         /// The run.
         run: RunId,
     },
+}
+
+/// Which poll.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poll {
+    /// The schedule.
+    pub schedule: ScheduleId,
+    /// Its workflow.
+    pub workflow: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// What is recorded of a run: only whose it is matters here.

@@ -42,6 +42,12 @@ pub struct Counts {
     pub approved: u64,
     /// Waits that ended with an event.
     pub taken: u64,
+    /// Runs that a schedule has started.
+    pub scheduled: u64,
+    /// Runs that an item of a poll has started.
+    pub polled: u64,
+    /// Runs that an event has started.
+    pub listened: u64,
 }
 
 impl Counts {
@@ -57,7 +63,7 @@ impl Counts {
         self.clone().named_mut().into_iter().map(|(name, count)| (name, *count)).collect()
     }
 
-    fn named_mut(&mut self) -> [(&'static str, &mut u64); 17] {
+    fn named_mut(&mut self) -> [(&'static str, &mut u64); 20] {
         [
             ("actions", &mut self.actions),
             ("transactions", &mut self.transactions),
@@ -76,6 +82,9 @@ impl Counts {
             ("taken up again", &mut self.retried),
             ("approvals answered", &mut self.approved),
             ("events taken", &mut self.taken),
+            ("runs of schedules", &mut self.scheduled),
+            ("runs of polls", &mut self.polled),
+            ("runs of events", &mut self.listened),
         ]
     }
 }

@@ -8,8 +8,8 @@ use super::faults::{CommitFate, Fate};
 use crate::error::Result;
 use crate::ids::RunId;
 use crate::model::{
-    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
-    Timer, Write,
+    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, ScheduleId, ScheduleRow, StateValue,
+    StepRow, StoredEvent, Timer, Write,
 };
 use crate::store::{Claim, Start, Starts, Store};
 
@@ -130,6 +130,13 @@ impl Store for FaultyStore {
         fn add_start(&mut self, workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()>;
         fn begin_start(&mut self, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
         fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
+        fn schedules(&mut self, workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Result<Vec<ScheduleRow>>;
+        fn schedule(&mut self, id: ScheduleId) -> Result<Option<ScheduleRow>>;
+        fn schedule_named(&mut self, workflow_id: &str, name: &str) -> Result<Option<ScheduleRow>>;
+        fn put_schedule(&mut self, row: &ScheduleRow) -> Result<ScheduleId>;
+        fn remove_schedule(&mut self, id: ScheduleId) -> Result<()>;
+        fn run_of_instant(&mut self, workflow_id: &str, name: &str, instant_ms: i64) -> Result<Option<RunId>>;
+        fn open_run_of(&mut self, workflow_id: &str, name: &str) -> Result<Option<RunId>>;
     }
 }
 

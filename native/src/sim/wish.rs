@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::workload::{COUNT, Intent, LATEST, SHARED, Told};
+use super::workload::{COUNT, Intent, LATEST, Polled, SHARED, Told};
 use crate::definition::Definition;
 use crate::ids::RunId;
-use crate::model::Handler;
+use crate::model::{Handler, ScheduleId};
 
 /// A run and the fence of one of its attempts.
 pub type Attempt = (RunId, u64);
@@ -31,8 +31,10 @@ pub enum Wish {
     Retry { run: RunId },
     /// A run like another one.
     Replay { run: RunId, from_step: Option<String>, mocked: Option<String> },
-    /// To tell an event.
-    Publish { name: &'static str, told: Told },
+    /// To tell an event, and to start runs of these workflows with it.
+    Publish { name: &'static str, told: Told, starts: Vec<(usize, Intent)> },
+    /// To take in what a poll has given, or that it has failed.
+    Polled(Box<PollEnding>),
     /// To answer a request for approval.
     Approve { place: Requested, approved: bool, number: u64 },
     /// That nothing of a workflow is executed, or that it is again.
@@ -56,6 +58,19 @@ pub struct Requested {
     pub scope: String,
     /// The token; a wrong one if the place is none.
     pub token: String,
+}
+
+/// The end of a poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollEnding {
+    /// The schedule.
+    pub schedule: ScheduleId,
+    /// Its workflow.
+    pub workflow: String,
+    /// Its name.
+    pub name: String,
+    /// What it has given; nothing if it has failed.
+    pub items: Option<Vec<Polled>>,
 }
 
 /// The end of an attempt.
@@ -98,7 +113,12 @@ impl Wish {
             Wish::Offer { capacity } => {
                 return json!({ "seq": seq, "now_ms": now_ms, "capacity": capacity }).to_string().into_bytes();
             }
-            Wish::Define { workflow } => Some(json!({ "define": workflows[*workflow] })),
+            Wish::Define { workflow } => {
+                // What is stored of a definition does not have its schedules; the request does.
+                let mut definition = json!(workflows[*workflow]);
+                definition["schedules"] = json!(workflows[*workflow].schedules);
+                Some(json!({ "define": definition }))
+            }
             Wish::Start { workflow, intent } => Some(json!({ "start": start(&workflows[*workflow].id, intent) })),
             Wish::Resolve(ending) => Some(json!({ "resolve": resolve(ending) })),
             Wish::Recall { attempt: (run, fence), key } => {
@@ -116,7 +136,12 @@ impl Wish {
                 }
                 Some(json!({ "replay": replay }))
             }
-            Wish::Publish { name, told } => Some(json!({ "publish": { "name": name, "payload": told } })),
+            Wish::Publish { name, told, starts } => {
+                let starts: Vec<_> =
+                    starts.iter().map(|(workflow, intent)| start(&workflows[*workflow].id, intent)).collect();
+                Some(json!({ "publish": { "name": name, "payload": told, "starts": starts } }))
+            }
+            Wish::Polled(ending) => Some(json!({ "polled": polled(ending) })),
             Wish::Approve { place, approved, number } => {
                 let payload = json!({ "answer": number });
                 Some(json!({ "approve": { "token": place.token, "approved": approved, "payload": payload } }))
@@ -137,6 +162,9 @@ fn start(workflow_id: &str, intent: &Intent) -> Value {
     if let (Some(key), Some(fingerprint)) = (&intent.key, &intent.fingerprint) {
         start["idempotency"] = json!({ "key": key, "fingerprint": fingerprint });
     }
+    if let (Some(id), Some(fingerprint)) = (&intent.delivery, &intent.fingerprint) {
+        start["delivery"] = json!({ "id": id, "fingerprint": fingerprint, "ttl_ms": intent.ttl_ms });
+    }
     for (field, key) in [("concurrency_key", &intent.concurrency_key), ("rate_key", &intent.rate_key)] {
         if let Some(key) = key {
             start[field] = json!(key);
@@ -146,6 +174,20 @@ fn start(workflow_id: &str, intent: &Intent) -> Value {
         start["priority"] = json!(priority);
     }
     start
+}
+
+fn polled(ending: &PollEnding) -> Value {
+    let Some(items) = &ending.items else {
+        return json!({ "schedule": ending.schedule, "error": { "message": "nobody answers" } });
+    };
+    let item = |polled: &Polled| {
+        let mut item = json!({ "id": polled.item, "payload": polled });
+        if let Some(key) = &polled.rate_key {
+            item["rate_key"] = json!(key);
+        }
+        item
+    };
+    json!({ "schedule": ending.schedule, "items": items.iter().map(item).collect::<Vec<_>>() })
 }
 
 fn resolve(ending: &Ending) -> Value {

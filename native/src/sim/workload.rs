@@ -14,7 +14,16 @@ pub struct Intent {
     /// The idempotency key of the wish.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What tells two bodies under one key apart.
+    /// The id of the message that is delivered, perhaps again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
+    /// For how long that is remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
+    /// The event that starts it, with others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication: Option<u64>,
+    /// What tells two bodies under one key, or of one message, apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
     /// The node whose functions kill the process every time.
@@ -67,6 +76,16 @@ pub struct Told {
     pub publication: u64,
     /// Every filter says yes to it.
     pub suits_all: bool,
+}
+
+/// An item that a poll has given: the payload of the run it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Polled {
+    /// What tells it from other items.
+    pub item: String,
+    /// Under which key of the rate limit its run begins.
+    pub rate_key: Option<String>,
 }
 
 /// The key of a workflow's state to which attempts add.

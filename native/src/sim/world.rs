@@ -11,19 +11,23 @@ use super::disk::{Disk, lock};
 use super::faults::{Fate, Rates};
 use super::flows;
 use super::handlers::{Plan, plan};
-use super::host::{Execution, Host, Message};
+use super::host::{Execution, Host, Message, Polling};
 use super::messages::{Answer, Effect, Execute};
 use super::random::Random;
 use super::report::{Counts, Trace};
+use super::schedules::{Calendar, revised};
 use super::store::{FaultyStore, ProcessDied};
-use super::wish::{Requested, Wish};
-use super::workload::Intent;
+use super::wish::{PollEnding, Requested, Wish};
+use super::workload::{Intent, Polled};
 use crate::definition::{Definition, NodeSpec};
 use crate::engine::Engine;
 use crate::machine::Secret;
 use crate::model::{Handler, StepStatus};
 
 const ONE_HOUR_MS: i64 = 3_600_000;
+
+/// Items that polls give in one world, each of them perhaps several times.
+const ITEMS_MOST: u64 = 12;
 
 type Verdict = Result<(), Violation>;
 
@@ -41,6 +45,7 @@ pub struct World {
     elapsed_ms: u64,
     rates: Rates,
     only_poison_kills: bool,
+    calendar: Calendar,
     workflows: Vec<Definition>,
     disk: Arc<Mutex<Disk>>,
     engine: Option<Engine>,
@@ -48,6 +53,10 @@ pub struct World {
     /// Wishes of users so far, of any kind.
     wishes: u64,
     starts: u64,
+    /// Items that polls have given so far.
+    items: u64,
+    /// The faults are over.
+    is_healed: bool,
     /// Requests for approval that were seen.
     requested: Vec<Requested>,
     /// What was counted.
@@ -66,12 +75,14 @@ impl World {
         if only_poison_kills {
             rates.death = 0;
         }
-        let workflows = flows::workflows(&mut random);
+        let calendar = Calendar::random(&mut random);
+        let workflows = flows::workflows(&mut random, &calendar);
         World {
-            now_ms: 1_700_000_000_000,
+            now_ms: calendar.begins_at_ms,
             elapsed_ms: 0,
             rates,
             only_poison_kills,
+            calendar,
             auditor: Auditor::new(&workflows),
             workflows,
             disk: Disk::new(on_file),
@@ -79,6 +90,8 @@ impl World {
             host: Host::default(),
             wishes: 0,
             starts: 0,
+            items: 0,
+            is_healed: false,
             requested: Vec::new(),
             counts: Counts::default(),
             trace: Trace::new(events),
@@ -90,6 +103,7 @@ impl World {
     pub fn live(&mut self) -> Verdict {
         for workflow in &self.workflows {
             self.trace.note(|| serde_json::to_string(workflow).unwrap_or_default());
+            self.trace.note(|| format!("with {:?}", workflow.schedules));
         }
         self.boot()?;
         for _ in 0..self.random.between(100, 1_200) {
@@ -103,6 +117,7 @@ impl World {
         self.counts.failed += failed;
         self.counts.cancelled += cancelled;
         let is_done = |step: &crate::model::StepRow| step.status == StepStatus::Completed;
+        self.auditor.count_beginnings(&mut self.counts);
         self.counts.rows += self.auditor.rows(|_| true);
         self.counts.children += self.auditor.rows(|step| step.handler == Handler::Start);
         self.counts.retried += self.auditor.rows(|step| step.handler == Handler::Retry);
@@ -144,7 +159,19 @@ impl World {
         self.auditor.process_died(&mut disk)?;
         drop(disk);
         self.trace.note(|| "the process dies".to_owned());
+        self.release();
         self.boot()
+    }
+
+    /// Between two generations, a workflow may get other schedules.
+    fn release(&mut self) {
+        if self.is_healed || !self.random.chance(150) {
+            return;
+        }
+        let number = self.random.below(self.workflows.len() as u64) as usize;
+        let schedules = revised(&self.workflows[number].schedules, &self.calendar, &mut self.random);
+        self.trace.note(|| format!("{} has other schedules: {schedules:?}", self.workflows[number].id));
+        self.workflows[number].schedules = schedules;
     }
 
     /// One of the handlers whose time has come ends, and says so; or takes the process with it.
@@ -168,6 +195,33 @@ impl World {
         let seq = self.host.report(execution, self.now_ms);
         self.sent(seq);
         Ok(())
+    }
+
+    /// A poll that was asked long enough ago gives items, new ones and others, or fails.
+    fn end_poll(&mut self) {
+        let over = |polling: &&Polling| !polling.reported && polling.ends_at_ms <= self.elapsed_ms;
+        let over: Vec<Polling> = self.host.polling.values().filter(over).cloned().collect();
+        if over.is_empty() || !self.host.has_room() {
+            return;
+        }
+        let poll = self.random.pick(&over).poll.clone();
+        let has_failed = self.random.chance(250);
+        let items = (!has_failed).then(|| (0..self.random.below(5)).filter_map(|_| self.item()).collect());
+        if let Some(polling) = self.host.polling.get_mut(&poll.schedule) {
+            polling.reported = true;
+        }
+        let ending = PollEnding { schedule: poll.schedule, workflow: poll.workflow, name: poll.name, items };
+        self.wish(Wish::Polled(Box::new(ending)));
+    }
+
+    fn item(&mut self) -> Option<Polled> {
+        if self.items < ITEMS_MOST && self.random.chance(600) {
+            self.items += 1;
+        }
+        let number = self.items.checked_sub(1 + self.random.below(self.items))?;
+        // What is said of an item is always the same.
+        let rate_key = number.is_multiple_of(3).then(|| "tenant-1".to_owned());
+        Some(Polled { item: format!("item-{number}"), rate_key })
     }
 
     /// The auditor hears of a request.
@@ -200,24 +254,25 @@ impl World {
             }
             batch.push(message);
         }
-        let text = |message: &Message| message.wish.request(message.seq, message.now_ms, &self.workflows);
-        let texts: Vec<Vec<u8>> = batch.iter().map(text).collect();
-        match batch.iter().map(|message| message.now_ms).max() {
-            Some(now_ms) => {
-                self.trace
-                    .note(|| format!("requests {:?}", batch.iter().map(|message| message.seq).collect::<Vec<_>>()));
-                self.process(&texts, now_ms)
-            }
-            None => Ok(()),
+        if batch.is_empty() {
+            return Ok(());
         }
+        self.trace.note(|| {
+            let sent: Vec<(u64, i64)> = batch.iter().map(|message| (message.seq, message.now_ms)).collect();
+            format!("requests {sent:?}")
+        });
+        self.process(&batch)
     }
 
-    fn process(&mut self, requests: &[Vec<u8>], now_ms: i64) -> Verdict {
-        let fate = self.rates.fate(&mut self.random);
+    fn process(&mut self, batch: &[Message]) -> Verdict {
+        let fate = self.rates.fate(&mut self.random).for_batch(batch);
         lock(&self.disk).prepare(fate);
-        self.auditor.begin(now_ms);
+        let number = lock(&self.disk).number;
+        self.auditor.begin(number, batch, &self.workflows);
         let Some(engine) = &mut self.engine else { return Ok(()) };
-        let texts: Vec<&[u8]> = requests.iter().map(Vec::as_slice).collect();
+        let text = |message: &Message| message.wish.request(message.seq, message.now_ms, &self.workflows);
+        let texts: Vec<Vec<u8>> = batch.iter().map(text).collect();
+        let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         let outcome = catch_unwind(AssertUnwindSafe(|| engine.process(&texts)));
         let mut disk = lock(&self.disk);
         let (failed, ambiguous) = disk.failures();
@@ -230,7 +285,7 @@ impl World {
             Ok(answers) => answers,
             Err(panic) if panic.is::<ProcessDied>() => {
                 drop(disk);
-                self.trace.note(|| format!("in a transaction at {now_ms}, {fate:?}:"));
+                self.trace.note(|| format!("in a transaction, {fate:?}:"));
                 return self.die();
             }
             Err(_) => return Err(Violation { rule: "the engine never panics", detail: "see above".to_owned() }),
@@ -239,12 +294,13 @@ impl World {
             self.trace.note(|| format!("the disk failed, {fate:?}"));
         }
         for text in &answers {
-            self.trace.note(|| format!("answer at {now_ms} {}", String::from_utf8_lossy(text)));
+            self.trace.note(|| format!("answer {}", String::from_utf8_lossy(text)));
         }
         for run in disk.take_touched() {
             self.auditor.observe(run, &mut disk)?;
         }
         self.auditor.settle(&mut disk)?;
+        self.auditor.processed(failed == 0);
         drop(disk);
         answers.iter().try_for_each(|text| self.answered(text))
     }
@@ -273,7 +329,20 @@ impl World {
         for execute in self.host.receive(&answer, self.now_ms) {
             self.begin(execute);
         }
+        self.begin_polls();
         Ok(())
+    }
+
+    /// Polls are asked; some of them never answer.
+    fn begin_polls(&mut self) {
+        for poll in std::mem::take(&mut self.host.polls) {
+            if self.random.chance(150) {
+                continue;
+            }
+            let takes_ms = if self.random.chance(800) { self.random.below(500) } else { self.random.below(20_000) };
+            let polling = Polling { ends_at_ms: self.elapsed_ms + takes_ms, reported: false, poll };
+            self.host.polling.insert(polling.poll.schedule, polling);
+        }
     }
 
     fn begin(&mut self, execute: Execute) {
@@ -283,7 +352,7 @@ impl World {
         let node: Option<&NodeSpec> =
             workflow.zip(execute.step.as_deref()).and_then(|(workflow, step)| workflow.find(step));
         let intent = run.map_or_else(Intent::default, |(.., intent)| intent.clone());
-        let (plan, takes_ms) = plan(&mut self.random, &execute, node, &intent);
+        let (plan, takes_ms) = plan(&mut self.random, &execute, node, &intent, self.calendar.begins_at_ms);
         self.trace.note(|| format!("{execute:?} begins and {plan:?} after {takes_ms} ms"));
         let cached = node.filter(|node| node.cache && execute.handler == Handler::Body && self.host.has_room());
         let cache = cached.map(|node| {

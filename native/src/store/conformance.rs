@@ -1,6 +1,7 @@
 //! What every store does, whatever it is made of: one list of behaviours, run against each of them.
 
 mod runs;
+mod schedules;
 mod values;
 mod waits;
 
@@ -21,7 +22,7 @@ const CASES: &[Case] = &[
 ];
 
 fn check(name: &str, mut new_store: impl FnMut() -> Box<dyn Store>) {
-    for (case, behaviour) in [CASES, runs::CASES, waits::CASES, values::CASES].concat() {
+    for (case, behaviour) in [CASES, runs::CASES, waits::CASES, values::CASES, schedules::CASES].concat() {
         println!("{name}: {case}");
         behaviour(&mut *new_store());
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::ids::RunId;
 use crate::model::{
     ApprovalRow, ApprovalStatus, CircuitRow, DefinitionId, Output, Place, RunFilter, RunRow, RunStatus, RunSummary,
-    StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer, Write,
+    ScheduleId, ScheduleRow, StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer, Write,
 };
 
 /// A map that can take back what was changed since the last commit.
@@ -74,6 +74,8 @@ pub struct MemoryStore {
     circuits: Table<String, CircuitRow>,
     paused: Table<String, ()>,
     starts: Table<StartKey, bool>,
+    schedules: Table<ScheduleId, ScheduleRow>,
+    last_schedule: Table<(), ScheduleId>,
 }
 
 /// A workflow, a key of its rate limit, a time, and a number that tells those of one time apart.
@@ -90,6 +92,7 @@ struct Stored {
     idempotency_key: Option<String>,
     depth: u32,
     mocks: Option<String>,
+    instant: Option<(String, i64)>,
 }
 
 #[derive(Debug, Clone)]
@@ -136,7 +139,7 @@ impl MemoryStore {
     }
 
     /// Every table, so that none is forgotten at the end of a transaction.
-    fn tables(&mut self) -> [&mut dyn Transactional; 14] {
+    fn tables(&mut self) -> [&mut dyn Transactional; 16] {
         [
             &mut self.definitions,
             &mut self.runs,
@@ -152,6 +155,8 @@ impl MemoryStore {
             &mut self.circuits,
             &mut self.paused,
             &mut self.starts,
+            &mut self.schedules,
+            &mut self.last_schedule,
         ]
     }
 
@@ -206,6 +211,7 @@ impl Store for MemoryStore {
                     idempotency_key: origin.idempotency_key.as_deref().map(str::to_owned),
                     depth: origin.depth,
                     mocks: origin.mocks.as_deref().map(str::to_owned),
+                    instant: origin.instant.map(|(schedule, instant_ms)| (schedule.to_owned(), instant_ms)),
                 };
                 self.runs.put(new.id, stored);
             }
@@ -369,6 +375,7 @@ impl Store for MemoryStore {
             parent: stored.row.parent,
             depth: stored.depth,
             mocks: stored.mocks.clone(),
+            schedule: stored.instant.as_ref().map(|(schedule, _)| schedule.clone()),
             error: stored.row.error.clone(),
             timer_due_at_ms: self.timers.rows.get(&run).copied(),
             steps: steps.collect(),
@@ -547,6 +554,56 @@ impl Store for MemoryStore {
         let Some(reserved) = reserved.map(|(key, _)| key.clone()) else { return Ok(false) };
         self.starts.put(reserved, true);
         Ok(true)
+    }
+
+    fn schedules(&mut self, workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Result<Vec<ScheduleRow>> {
+        let later = self.schedules.rows.range(after + 1..).map(|(_, row)| row);
+        let wanted = later.filter(|row| workflow_id.is_none_or(|workflow_id| row.workflow_id == workflow_id));
+        Ok(wanted.take(limit as usize).cloned().collect())
+    }
+
+    fn schedule(&mut self, id: ScheduleId) -> Result<Option<ScheduleRow>> {
+        Ok(self.schedules.rows.get(&id).cloned())
+    }
+
+    fn schedule_named(&mut self, workflow_id: &str, name: &str) -> Result<Option<ScheduleRow>> {
+        let is_it = |row: &&ScheduleRow| row.workflow_id == workflow_id && row.name == name;
+        Ok(self.schedules.rows.values().find(is_it).cloned())
+    }
+
+    fn put_schedule(&mut self, row: &ScheduleRow) -> Result<ScheduleId> {
+        let id = match row.id {
+            0 => self.last_schedule.rows.get(&()).copied().unwrap_or(0) + 1,
+            id => id,
+        };
+        if row.id == 0 {
+            self.last_schedule.put((), id);
+        }
+        self.schedules.put(id, ScheduleRow { id, ..row.clone() });
+        Ok(id)
+    }
+
+    fn remove_schedule(&mut self, id: ScheduleId) -> Result<()> {
+        self.schedules.remove(&id);
+        Ok(())
+    }
+
+    fn run_of_instant(&mut self, workflow_id: &str, name: &str, instant_ms: i64) -> Result<Option<RunId>> {
+        let is_it = |stored: &&Stored| {
+            stored.row.workflow_id == workflow_id
+                && stored.instant.as_ref().is_some_and(|(schedule, at_ms)| schedule == name && *at_ms == instant_ms)
+        };
+        Ok(self.runs.rows.values().find(is_it).map(|stored| stored.row.id))
+    }
+
+    fn open_run_of(&mut self, workflow_id: &str, name: &str) -> Result<Option<RunId>> {
+        let is_open = |status| matches!(status, RunStatus::Pending | RunStatus::Running | RunStatus::Waiting);
+        let is_it = |stored: &&Stored| {
+            is_open(stored.row.status)
+                && stored.row.workflow_id == workflow_id
+                && stored.instant.as_ref().is_some_and(|(schedule, _)| schedule == name)
+        };
+        Ok(self.runs.rows.values().find(is_it).map(|stored| stored.row.id))
     }
 
     fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()> {

@@ -14,8 +14,8 @@ pub use sqlite::{Durability, SqliteStore};
 use crate::error::Result;
 use crate::ids::RunId;
 use crate::model::{
-    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
-    Timer, Write,
+    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, ScheduleId, ScheduleRow, StateValue,
+    StepRow, StoredEvent, Timer, Write,
 };
 
 /// An earlier use of an idempotency key.
@@ -132,4 +132,19 @@ pub trait Store: Send {
     fn begin_start(&mut self, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
     /// Takes back the reservations from this time on. What has begun stays.
     fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
+
+    /// Schedules after this one, in the order in which they were stored.
+    fn schedules(&mut self, workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Result<Vec<ScheduleRow>>;
+    /// One schedule.
+    fn schedule(&mut self, id: ScheduleId) -> Result<Option<ScheduleRow>>;
+    /// The schedule of a workflow that has this name.
+    fn schedule_named(&mut self, workflow_id: &str, name: &str) -> Result<Option<ScheduleRow>>;
+    /// Stores a schedule, and gives its number: a new one if the row's is 0.
+    fn put_schedule(&mut self, row: &ScheduleRow) -> Result<ScheduleId>;
+    /// Forgets a schedule. The runs it has started stay.
+    fn remove_schedule(&mut self, id: ScheduleId) -> Result<()>;
+    /// The run that a schedule has started for an instant.
+    fn run_of_instant(&mut self, workflow_id: &str, name: &str, instant_ms: i64) -> Result<Option<RunId>>;
+    /// A run of a schedule that is pending, executes or waits.
+    fn open_run_of(&mut self, workflow_id: &str, name: &str) -> Result<Option<RunId>>;
 }

@@ -14,15 +14,19 @@ use super::{Claim, Start, Starts, Store};
 use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
 use crate::model::{
-    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
-    Timer, Write,
+    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, ScheduleId, ScheduleRow, StateValue,
+    StepRow, StoredEvent, Timer, Write,
 };
 
 /// `PRAGMA application_id`: "crnf". A file with another one is not ours.
 const APPLICATION_ID: i32 = 0x6372_6E66;
 
 /// One script per version of the file; a file at version n has had the first n applied.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_runs.sql"), include_str!("migrations/0002_flow.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_runs.sql"),
+    include_str!("migrations/0002_flow.sql"),
+    include_str!("migrations/0003_schedules.sql"),
+];
 
 /// Pages in the write-ahead log after which a commit also moves them into the database file.
 const CHECKPOINT_PAGES: u32 = 4_000;
@@ -169,6 +173,13 @@ impl Store for SqliteStore {
         write fn add_start(workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> ();
         write fn begin_start(workflow_id: &str, key: &str, at_ms: i64) -> bool;
         write fn drop_starts(workflow_id: &str, key: &str, from_ms: i64) -> ();
+        read fn schedules(workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Vec<ScheduleRow>;
+        read fn schedule(id: ScheduleId) -> Option<ScheduleRow>;
+        read fn schedule_named(workflow_id: &str, name: &str) -> Option<ScheduleRow>;
+        write fn put_schedule(row: &ScheduleRow) -> ScheduleId;
+        write fn remove_schedule(id: ScheduleId) -> ();
+        read fn run_of_instant(workflow_id: &str, name: &str, instant_ms: i64) -> Option<RunId>;
+        read fn open_run_of(workflow_id: &str, name: &str) -> Option<RunId>;
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cronflow::error::{Code, Error, Result};
 use cronflow::ids::RunId;
 use cronflow::model::{
-    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, StateValue, StepRow, StoredEvent,
-    Timer, Write,
+    ApprovalRow, CircuitRow, DefinitionId, Place, RunFilter, RunRow, RunSummary, ScheduleId, ScheduleRow, StateValue,
+    StepRow, StoredEvent, Timer, Write,
 };
 use cronflow::store::{Claim, Start, Starts, Store};
 
@@ -73,5 +73,12 @@ impl Store for FailingStore {
         fn add_start(workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()>;
         fn begin_start(workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
         fn drop_starts(workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
+        fn schedules(workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Result<Vec<ScheduleRow>>;
+        fn schedule(id: ScheduleId) -> Result<Option<ScheduleRow>>;
+        fn schedule_named(workflow_id: &str, name: &str) -> Result<Option<ScheduleRow>>;
+        fn put_schedule(row: &ScheduleRow) -> Result<ScheduleId>;
+        fn remove_schedule(id: ScheduleId) -> Result<()>;
+        fn run_of_instant(workflow_id: &str, name: &str, instant_ms: i64) -> Result<Option<RunId>>;
+        fn open_run_of(workflow_id: &str, name: &str) -> Result<Option<RunId>>;
     }
 }

@@ -191,6 +191,69 @@ impl World {
         self.request(&json!([]));
     }
 
+    /// Several requests that one commit applies, each with its clock; gives the result of the first command of each.
+    pub fn batch(&mut self, requests: &[(i64, Value)]) -> Vec<Value> {
+        let texts: Vec<String> = requests
+            .iter()
+            .map(|(now_ms, command)| {
+                json!({ "now_ms": now_ms, "capacity": self.capacity, "commands": [command] }).to_string()
+            })
+            .collect();
+        let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+        let answers = self.engine.as_mut().unwrap().process(&texts);
+        let answer: Value = serde_json::from_slice(&answers[0]).unwrap();
+        self.now_ms = requests.last().unwrap().0;
+        self.effects_of_a_question(&answer);
+        let requests = answer["requests"].as_array().unwrap();
+        let results = requests.iter().map(|request| request["results"][0].clone()).collect();
+        self.happens();
+        results
+    }
+
+    /// Another process begins, which does not define a workflow. Only where processes end.
+    pub fn undefine(&mut self, workflow: &str) {
+        assert!(self.restarts());
+        self.definitions.retain(|known| known["id"] != workflow);
+        self.begin_anew();
+    }
+
+    /// The runs of a workflow, oldest first.
+    pub fn runs_of(&mut self, workflow: &str) -> Vec<String> {
+        let mut runs = Vec::new();
+        let mut cursor = Value::Null;
+        loop {
+            let page = self.query(json!({ "runs": { "workflow": workflow, "limit": 1000, "cursor": cursor } }));
+            runs.extend(page["runs"].as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap().to_owned()));
+            cursor = page["cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        runs.reverse();
+        runs
+    }
+
+    /// The instants for which a schedule has started the runs that are stored, in the order in which they were started.
+    pub fn instants(&mut self, workflow: &str, schedule: &str) -> Vec<i64> {
+        let mut instants = Vec::new();
+        for run in self.runs_of(workflow) {
+            let trigger = self.inspect(&run)["trigger"].clone();
+            if trigger["name"] == schedule {
+                let at: jiff::Timestamp = trigger["scheduledAt"].as_str().unwrap().parse().unwrap();
+                instants.push(at.as_millisecond());
+            }
+        }
+        instants
+    }
+
+    /// What is told of a schedule.
+    pub fn schedule(&mut self, workflow: &str, name: &str) -> Value {
+        let told = self.query(json!({ "schedules": { "workflow": workflow } }));
+        let schedules = told["schedules"].as_array().unwrap();
+        let found = schedules.iter().find(|schedule| schedule["name"] == name);
+        found.unwrap_or_else(|| panic!("no schedule `{name}`: {told}")).clone()
+    }
+
     fn request(&mut self, commands: &Value) -> Vec<Value> {
         let results = self.ask(commands);
         self.happens();

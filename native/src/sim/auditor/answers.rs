@@ -24,6 +24,7 @@ impl Auditor {
             }
         }
         answer.effects.iter().try_for_each(|effect| self.effect(effect))?;
+        self.check_polls(answer)?;
         self.check_limits()
     }
 
@@ -42,6 +43,15 @@ impl Auditor {
                     || format!("{intent:?} was refused because of {earlier:?}"),
                 )
             }
+            (Wish::Start { workflow, intent }, Some("delivery_conflict")) => ensure(
+                self.is_other_delivery(&workflow_id(*workflow), intent),
+                "P5 another body is a conflict, the same is not",
+                || format!("{intent:?} was refused"),
+            ),
+            (Wish::Polled(ending), None) => {
+                self.took(ending, answered.result().map_or(&[], |result| result.runs.as_slice()))
+            }
+            (Wish::Polled(ending), Some("schedule_not_found")) => self.is_no_poll(ending),
             (Wish::Resolve(ending), None) => self.resolved(ending),
             (Wish::Resolve(ending), Some("attempt_ended")) => self.is_stale(ending.attempt),
             (Wish::Recall { attempt, .. }, None) => {
@@ -86,7 +96,8 @@ impl Auditor {
                 ensure(moved || !came, "a replay begins with any step its origin came to", || format!("{wish:?}"))
             }
             (Wish::Replay { run: origin, from_step, .. }, None) => self.replayed(*origin, from_step.as_deref(), run),
-            (Wish::Publish { name, told }, None) => {
+            (Wish::Publish { name, told, starts }, None) => {
+                self.listened(starts, answered.result().map_or(&[], |result| result.runs.as_slice()))?;
                 self.was_published(name, told, answered.result().and_then(|result| result.event))
             }
             (Wish::Approve { place, number, .. }, refusal) => self.approved(place, *number, refusal),
@@ -109,23 +120,28 @@ impl Auditor {
 
     /// A workflow is refused only while it is not defined in this process.
     fn is_unknown(&self, wish: &Wish) -> Verdict {
-        let may = matches!(wish, Wish::Start { .. } | Wish::Pause { .. } | Wish::Retry { .. } | Wish::Replay { .. });
+        let may = match wish {
+            Wish::Publish { starts, .. } => !starts.is_empty(),
+            _ => matches!(wish, Wish::Start { .. } | Wish::Pause { .. } | Wish::Retry { .. } | Wish::Replay { .. }),
+        };
         ensure(may, "a sound request is granted", || format!("workflow_not_found: {wish:?}"))
     }
 
-    fn started(&mut self, workflow: usize, intent: &Intent, run: Option<RunId>) -> Verdict {
+    pub(super) fn started(&mut self, workflow: usize, intent: &Intent, run: Option<RunId>) -> Verdict {
         let run = run.ok_or_else(|| broken("a start is answered with a run", format!("{intent:?}")))?;
         let seen = self.runs.get(&run);
         let seen = seen.ok_or_else(|| broken("P1 an acknowledged start is stored", format!("{run} of {intent:?}")))?;
-        let same = match &intent.key {
-            Some(_) => seen.intent.key == intent.key && seen.intent.fingerprint == intent.fingerprint,
-            None => seen.intent == *intent,
+        let same = if intent.key.is_some() || intent.delivery.is_some() {
+            let of = |intent: &Intent| (intent.key.clone(), intent.delivery.clone(), intent.fingerprint.clone());
+            of(&seen.intent) == of(intent)
+        } else {
+            seen.intent == *intent
         };
         ensure(same && seen.row.workflow_id == workflow_id(workflow), "P5 a wish gets its own run", || {
             format!("{intent:?} got {run} of {:?}", seen.intent)
         })?;
         self.acknowledged.insert(run);
-        Ok(())
+        self.check_delivery(workflow_id(workflow), intent, run)
     }
 
     /// The end of an attempt is stored, in the transaction that was answered.

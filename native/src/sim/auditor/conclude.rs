@@ -40,6 +40,7 @@ impl Auditor {
             self.observe(run, disk)?;
         }
         self.settle(disk)?;
+        self.conclude_schedules(disk)?;
         for run in &self.acknowledged {
             ensure(self.runs.contains_key(run), "P1 an acknowledged start is stored", || run.to_string())?;
         }
@@ -70,7 +71,8 @@ impl Auditor {
     /// What happened to which kind of node: its kind, the function, and how it ended.
     pub fn lived_through(&self) -> BTreeSet<String> {
         let word = |kind: crate::definition::NodeKind| serde_json::to_value(kind).unwrap_or_default();
-        let mut all = BTreeSet::new();
+        let mut all: BTreeSet<String> = self.schedules.lived_through().map(str::to_owned).collect();
+        all.extend(self.beginnings.lived_through().map(str::to_owned));
         for seen in self.runs.values() {
             let Some(plan) = self.plans.get(&seen.row.workflow_id) else { continue };
             for step in seen.steps.iter().skip(seen.walk.copied) {

@@ -40,6 +40,8 @@ impl Auditor {
                 })
             }
             Effect::Recorded(recorded) => self.recorded_by_engine(recorded),
+            // How often which is asked is compared for the whole answer.
+            Effect::Poll(_) => Ok(()),
             Effect::Waiting { run } | Effect::Abort { run, .. } | Effect::Known(Known { run }) => {
                 ensure(self.runs.contains_key(run), "an effect tells of a stored run", || run.to_string())
             }

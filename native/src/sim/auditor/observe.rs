@@ -7,7 +7,6 @@ use crate::ids::RunId;
 use crate::model::{Handler, RunFilter, RunRow, RunStatus, RunSummary, StepRow, StepStatus};
 use crate::sim::disk::Disk;
 use crate::sim::oracle::{Awaited, Fact, Walk, completed, marks};
-use crate::sim::workload::Intent;
 
 /// What a request for approval is called among the events that are waited for.
 pub(super) const APPROVAL: &str = "an approval";
@@ -130,32 +129,6 @@ impl Auditor {
             waits: BTreeMap::new(),
             waited: BTreeMap::new(),
         })
-    }
-
-    fn first_intent(&mut self, row: &RunRow) -> Result<Intent, Violation> {
-        if row.parent.is_some() {
-            return Ok(Intent::default());
-        }
-        if let Some(origin) = row.replay_of {
-            let origin = self.runs.get(&origin);
-            let origin = origin.ok_or_else(|| broken("a replay is of a stored run", format!("{row:?}")))?;
-            ensure(row.payload == origin.row.payload, "a replay has the payload of its origin", || format!("{row:?}"))?;
-            return Ok(Intent { key: None, ..origin.intent.clone() });
-        }
-        let intent: Intent = serde_json::from_str(row.payload.as_deref().unwrap_or("null"))
-            .map_err(|error| broken("a payload is stored as it was sent", error.to_string()))?;
-        let other = match &intent.key {
-            Some(key) => self.keys.insert((row.workflow_id.clone(), key.clone()), row.id),
-            None => self.tokens.insert(intent.token, row.id).filter(|_| !self.ambiguous.contains(&intent.token)),
-        };
-        ensure(other.is_none(), "P5 one wish starts one run", || {
-            format!("{other:?} and {} are of {intent:?}", row.id)
-        })?;
-        let begins_at_ms = row.start_at_ms.unwrap_or(row.created_at_ms);
-        ensure(begins_at_ms >= row.created_at_ms + intent.delay_ms as i64, "P6 timers are never early", || {
-            format!("{row:?} was to begin {} ms later", intent.delay_ms)
-        })?;
-        Ok(intent)
     }
 
     /// At most so many runs begin in any stretch of time.

@@ -13,6 +13,9 @@ impl Auditor {
         let store = disk.store();
         self.circuits = read(store.circuits())?.into_iter().collect();
         self.paused = read(store.paused())?.into_iter().collect();
+        self.settle_schedules(disk)?;
+        self.check_listeners()?;
+        let store = disk.store();
         for (run, fact) in self.take_facts() {
             self.check_fact(run, fact)?;
         }

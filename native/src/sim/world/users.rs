@@ -15,11 +15,14 @@ const STARTS_MOST: u64 = 14;
 /// Runs stored in one world beyond which none is replayed.
 const RUNS_MOST: usize = 30;
 
+const ONE_YEAR_MS: i64 = 365 * 24 * ONE_HOUR_MS;
+
 impl World {
     /// One thing of the safety phase.
     pub(super) fn happen(&mut self) -> Verdict {
         let Rates { death, clock_jump, .. } = self.rates;
-        let network = [120, 200, 280, 240, 60, 20, 50, 10, clock_jump / 4, death / 2, death / 4];
+        let polls = 2 * self.host.polling.len().min(30) as u64;
+        let network = [120, 200, 280, 240, 60, 20, 50, 10, clock_jump / 4, death / 2, death / 4, 10 * polls];
         // Users come when all workflows are defined.
         let users = if self.host.undefined.is_empty() { [70, 12, 50, 45, 14, 10, 12, 4] } else { [0; 8] };
         let weights = [&network[..], &users[..]].concat();
@@ -36,13 +39,14 @@ impl World {
             8 => self.jump_clock(),
             9 => return self.die(),
             10 => return self.restart(),
-            11 => self.start(),
-            12 => self.cancel(),
-            13 => self.publish(),
-            14 => self.approve(),
-            15 => self.retry(),
-            16 => self.replay(),
-            17 => self.pause(),
+            11 => self.end_poll(),
+            12 => self.start(),
+            13 => self.cancel(),
+            14 => self.publish(),
+            15 => self.approve(),
+            16 => self.retry(),
+            17 => self.replay(),
+            18 => self.pause(),
             _ => self.wish(Wish::Share),
         }
         Ok(())
@@ -67,7 +71,9 @@ impl World {
         let workflow = self.workflow();
         let random = &mut self.random;
         let keyed = random.chance(300);
-        let poisoned = if self.only_poison_kills { self.starts == 2 } else { random.chance(60) } && !keyed;
+        let delivered = !keyed && random.chance(300);
+        let poisoned =
+            if self.only_poison_kills { self.starts == 2 } else { random.chance(60) } && !keyed && !delivered;
         let mut names = Vec::new();
         for node in &self.workflows[workflow].nodes {
             all_names(node, &mut names);
@@ -75,7 +81,10 @@ impl World {
         let intent = Intent {
             token,
             key: keyed.then(|| format!("key-{}", random.below(3))),
-            fingerprint: keyed.then(|| format!("body-{}", random.below(8) / 7)),
+            delivery: delivered.then(|| format!("message-{}", random.below(3))),
+            ttl_ms: (delivered && random.chance(400)).then(|| random.between(1_000, 100_000)),
+            fingerprint: (keyed || delivered).then(|| format!("body-{}", random.below(8) / 7)),
+            publication: None,
             poison: poisoned.then(|| random.pick(&names).clone()),
             delay_ms: if random.chance(150) { random.between(1, 20_000) } else { 0 },
             concurrency_key: random.chance(400).then(|| format!("tenant-{}", random.below(2))),
@@ -93,7 +102,13 @@ impl World {
     }
 
     fn jump_clock(&mut self) {
-        let jump_ms = self.random.below(2 * ONE_HOUR_MS as u64) as i64 - ONE_HOUR_MS;
+        let far_ms = if self.calendar.jumps_years { ONE_YEAR_MS } else { ONE_HOUR_MS };
+        let jump_ms = match self.random.below(10) {
+            0..7 => self.random.below(2 * ONE_HOUR_MS as u64) as i64 - ONE_HOUR_MS,
+            7 => self.random.below(4_000) as i64 - 2_000,
+            8 => far_ms,
+            _ => -far_ms,
+        };
         self.now_ms += jump_ms;
         self.trace.note(|| format!("the clock jumps by {jump_ms} ms"));
     }
@@ -155,7 +170,20 @@ impl World {
     fn publish(&mut self) {
         let told = Told { publication: self.number(), suits_all: false };
         let name = *self.random.pick(&EVENTS);
-        self.wish(Wish::Publish { name, told });
+        let starts = if self.random.chance(250) { self.listeners(told.publication) } else { Vec::new() };
+        self.wish(Wish::Publish { name, told, starts });
+    }
+
+    /// Runs that an event starts.
+    fn listeners(&mut self, publication: u64) -> Vec<(usize, Intent)> {
+        let many = self.random.between(1, 3).min(STARTS_MOST.saturating_sub(self.starts));
+        self.starts += many;
+        let listener = |world: &mut World| {
+            let (workflow, token) = (world.workflow(), world.number());
+            let delay_ms = if world.random.chance(150) { world.random.between(1, 20_000) } else { 0 };
+            (workflow, Intent { token, publication: Some(publication), delay_ms, ..Intent::default() })
+        };
+        (0..many).map(|_| listener(self)).collect()
     }
 
     /// The right token, for the first time or again; or a wrong one.

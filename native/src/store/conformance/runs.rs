@@ -61,6 +61,7 @@ fn stores_origins(store: &mut dyn Store) {
         depth: 2,
         replay_of: Some(id(3)),
         mocks: Some(r#"{"pack":1}"#.into()),
+        instant: None,
     };
     commit(store, &[Write::InsertRun(run_from(4, from)), Write::SetTimer(id(4), Some(8_000))]);
     let row = store.run(id(4)).unwrap().unwrap();

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, Row, ToSql, params}
 
 use crate::ids::RunId;
 use crate::model::{
-    ApprovalRow, ApprovalStatus, CircuitRow, DefinitionId, Handler, Place, RunFilter, RunRow, RunStatus, RunSummary,
-    StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer,
+    ApprovalRow, ApprovalStatus, CircuitRow, DefinitionId, Handler, Place, Progress, RunFilter, RunRow, RunStatus,
+    RunSummary, ScheduleId, ScheduleRow, StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer,
 };
 use crate::store::Starts;
 
@@ -21,7 +21,7 @@ pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>
     let found = connection
         .prepare_cached(
             "SELECT definition_id, workflow_id, status, open, hook_queued, created_at_ms, start_at_ms, priority,
-                    concurrency_key, parent_run_id, depth, mocks, error, rate_key,
+                    concurrency_key, parent_run_id, depth, mocks, error, rate_key, schedule,
                     (SELECT due_at_ms FROM timers WHERE run_id = ?1)
              FROM workflow_runs WHERE id = ?1",
         )?
@@ -42,7 +42,8 @@ pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>
                 mocks: row.get(11)?,
                 error: row.get(12)?,
                 rate_key: row.get(13)?,
-                timer_due_at_ms: row.get(14)?,
+                schedule: row.get(14)?,
+                timer_due_at_ms: row.get(15)?,
                 steps: Vec::new(),
             })
         })
@@ -329,6 +330,94 @@ pub fn starts(connection: &Connection, workflow_id: &str, key: &str, back: u32) 
             .optional()
     };
     Ok(Starts { latest_ms: nth(1)?, earlier_ms: nth(back)? })
+}
+
+const SCHEDULES: &str = "SELECT schedule_id, workflow_id, name, spec, anchor_at_ms, since_at_ms, next_at_ms, stretches, \
+                         queued, seen_at_ms, last_at_ms, last_run_id, failures, error FROM schedules";
+
+fn schedule_row(row: &Row<'_>) -> Result<ScheduleRow> {
+    Ok(ScheduleRow {
+        id: row.get(0)?,
+        workflow_id: row.get(1)?,
+        name: row.get(2)?,
+        spec: row.get(3)?,
+        progress: Progress {
+            anchor_at_ms: row.get(4)?,
+            since_at_ms: row.get(5)?,
+            next_at_ms: row.get(6)?,
+            stretches: json(row, 7)?,
+            queued: json(row, 8)?,
+            seen_at_ms: row.get(9)?,
+            last_at_ms: row.get(10)?,
+            last_run: optional_run_id(row, 11)?,
+            failures: row.get(12)?,
+            error: row.get(13)?,
+        },
+    })
+}
+
+pub fn schedules(
+    connection: &Connection,
+    workflow_id: Option<&str>,
+    after: ScheduleId,
+    limit: u32,
+) -> Result<Vec<ScheduleRow>> {
+    // Two statements, so that each has its index.
+    match workflow_id {
+        Some(workflow_id) => connection
+            .prepare_cached(&format!(
+                "{SCHEDULES} WHERE workflow_id = ?1 AND schedule_id > ?2 ORDER BY schedule_id LIMIT ?3"
+            ))?
+            .query_map(params![workflow_id, after, limit], schedule_row)?
+            .collect(),
+        None => connection
+            .prepare_cached(&format!("{SCHEDULES} WHERE schedule_id > ?1 ORDER BY schedule_id LIMIT ?2"))?
+            .query_map(params![after, limit], schedule_row)?
+            .collect(),
+    }
+}
+
+pub fn schedule(connection: &Connection, id: ScheduleId) -> Result<Option<ScheduleRow>> {
+    connection.prepare_cached(&format!("{SCHEDULES} WHERE schedule_id = ?1"))?.query_row([id], schedule_row).optional()
+}
+
+pub fn schedule_named(connection: &Connection, workflow_id: &str, name: &str) -> Result<Option<ScheduleRow>> {
+    connection
+        .prepare_cached(&format!("{SCHEDULES} WHERE workflow_id = ?1 AND name = ?2"))?
+        .query_row([workflow_id, name], schedule_row)
+        .optional()
+}
+
+pub fn run_of_instant(
+    connection: &Connection,
+    workflow_id: &str,
+    name: &str,
+    instant_ms: i64,
+) -> Result<Option<RunId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM workflow_runs
+             WHERE workflow_id = ?1 AND schedule IS NOT NULL AND schedule = ?2 AND instant_at_ms = ?3",
+        )?
+        .query_row(params![workflow_id, name, instant_ms], |row| run_id(row, 0))
+        .optional()
+}
+
+pub fn open_run_of(connection: &Connection, workflow_id: &str, name: &str) -> Result<Option<RunId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM workflow_runs
+             WHERE workflow_id = ?1 AND schedule IS NOT NULL AND schedule = ?2 AND open = 1
+               AND (status = 'pending' OR status = 'running' OR status = 'waiting') LIMIT 1",
+        )?
+        .query_row([workflow_id, name], |row| run_id(row, 0))
+        .optional()
+}
+
+/// A list that is kept as JSON.
+fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
 fn optional_run_id(row: &Row<'_>, column: usize) -> Result<Option<RunId>> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, Result, params};
 
 use crate::ids::RunId;
-use crate::model::{DefinitionId, Output, RunEnd, RunStatus, StateValue, Write};
+use crate::model::{DefinitionId, Output, RunEnd, RunStatus, ScheduleId, ScheduleRow, StateValue, Write};
 use crate::store::{Claim, Start};
 
 /// Applies one change. A change of a row that is not there is an error, so that nothing is lost silently.
@@ -13,8 +13,8 @@ pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
             connection,
             "INSERT INTO workflow_runs (id, definition_id, workflow_id, status, open, payload, trigger, created_at_ms,
                                         parent_run_id, depth, replay_of, start_at_ms, priority, concurrency_key,
-                                        rate_key, idempotency_key, mocks)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                        rate_key, idempotency_key, mocks, schedule, instant_at_ms)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             params![
                 run.id.to_integer(),
                 run.definition,
@@ -31,7 +31,9 @@ pub fn write(connection: &Connection, write: &Write<'_>) -> Result<()> {
                 run.origin.concurrency_key,
                 run.origin.rate_key,
                 run.origin.idempotency_key,
-                run.origin.mocks
+                run.origin.mocks,
+                run.origin.instant.map(|(schedule, _)| schedule),
+                run.origin.instant.map(|(_, instant_ms)| instant_ms)
             ],
         ),
         Write::InsertStep(step) => one(
@@ -263,6 +265,40 @@ pub fn expire_state(connection: &Connection, now_ms: i64, limit: u32) -> Result<
     over.iter().try_for_each(|(space, key)| set_state(connection, space, key, None))
 }
 
+/// Stretches and queued instants are kept as JSON: they are few, and read only with the row.
+pub fn put_schedule(connection: &Connection, row: &ScheduleRow) -> Result<ScheduleId> {
+    let json = |list: serde_json::Value| list.to_string();
+    let progress = &row.progress;
+    let id = Some(row.id).filter(|id| *id != 0);
+    one(
+        connection,
+        "INSERT OR REPLACE INTO schedules (schedule_id, workflow_id, name, spec, anchor_at_ms, since_at_ms, next_at_ms,
+                                           stretches, queued, seen_at_ms, last_at_ms, last_run_id, failures, error)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        params![
+            id,
+            row.workflow_id,
+            row.name,
+            row.spec,
+            progress.anchor_at_ms,
+            progress.since_at_ms,
+            progress.next_at_ms,
+            json(progress.stretches.iter().map(|&(from, to)| serde_json::json!([from, to])).collect()),
+            json(progress.queued.iter().copied().collect()),
+            progress.seen_at_ms,
+            progress.last_at_ms,
+            progress.last_run.map(RunId::to_integer),
+            progress.failures,
+            progress.error
+        ],
+    )?;
+    Ok(id.unwrap_or_else(|| connection.last_insert_rowid()))
+}
+
+pub fn remove_schedule(connection: &Connection, id: ScheduleId) -> Result<()> {
+    any(connection, "DELETE FROM schedules WHERE schedule_id = ?1", params![id])
+}
+
 pub fn set_paused(connection: &Connection, workflow_id: &str, paused: bool) -> Result<()> {
     let sql = match paused {
         true => "INSERT OR IGNORE INTO paused_workflows (workflow_id) VALUES (?1)",
@@ -344,10 +380,12 @@ mod tests {
         let statements: Vec<&str> = source
             .split('"')
             .filter(|text| {
-                ["INSERT INTO", "UPDATE ", "DELETE FROM"].iter().any(|verb| text.starts_with(verb)) && text.len() > 20
+                ["INSERT INTO", "INSERT OR ", "UPDATE ", "DELETE FROM"].iter().any(|verb| text.starts_with(verb)) && text.len() > 20
             })
             .collect();
-        assert!(statements.len() >= 9, "{statements:?}");
+        for table in ["workflow_runs", "steps", "timers", "state", "schedules"] {
+            assert!(statements.iter().any(|sql| sql.contains(&format!("INTO {table} "))), "{table}: {statements:?}");
+        }
         for sql in statements {
             let mut explain = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
             let count = explain.parameter_count();
