@@ -13,6 +13,8 @@ interface Task {
   readonly run: (argumentsOf: string[]) => Promise<void>;
 }
 
+const BENCHMARKS = ["boundary", "engine", "flow", "growth", "http", "schedules", "start", "types"];
+
 const tasks: Record<string, Task> = {
   native: { summary: "build the native library (release)", run: async () => native() },
   demo: { summary: "order processing, killed in the middle and started again", run: async () => demo() },
@@ -22,7 +24,7 @@ const tasks: Record<string, Task> = {
     summary: "the kill test with 200 kills",
     run: async () => shown([BUN, "test", "runtime/recovery"], { KILLS: "200" }),
   },
-  bench: { summary: "the benchmarks: boundary, engine, flow, growth, start, types", run: async (rest) => bench(rest) },
+  bench: { summary: `the benchmarks: ${BENCHMARKS.join(", ")}`, run: async (rest) => bench(rest) },
   format: { summary: "format Rust and TypeScript", run: async () => format() },
 };
 
@@ -131,7 +133,7 @@ async function bench(names: string[]): Promise<void> {
     "--example",
     "ceiling",
   ]);
-  for (const each of names.length > 0 ? names : ["boundary", "engine", "flow", "growth", "start", "types"]) {
+  for (const each of names.length > 0 ? names : BENCHMARKS) {
     const file = join("bench", `${each}.ts`);
     if (!existsSync(join(ROOT, file))) fail(`there is no benchmark \`${each}\``);
     console.log(`\n## ${each}\n`);

@@ -40,7 +40,10 @@ function programsOf(page: string): Program[] {
   const found = text.matchAll(/^```ts\n([\s\S]*?)^```$(?:\n+Output:\n+```text\n([\s\S]*?)^```$)?/gm);
   return [...found].map(([, program = "", output], index) => {
     const line = text.slice(0, text.indexOf(program)).split("\n").length;
-    const file = join(SCRATCH, `${page.replaceAll(/\W/g, "-")}-${index + 1}.ts`);
+    const folder = join(SCRATCH, page.replaceAll(/\W/g, "-"));
+    mkdirSync(folder, { recursive: true });
+    // A program that begins with the name of a file is imported by the others of its page.
+    const file = join(folder, /^\/\/ (\w+\.ts)\n/.exec(program)?.[1] ?? `${index + 1}.ts`);
     writeFileSync(file, program);
     return { name: `${page}:${line}`, file, output };
   });

@@ -5,11 +5,15 @@ import { Definition, type WorkflowOptions } from "./definition.ts";
 import { Definitions } from "./definitions.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { InvalidError, NotFoundError, type RecordedError, RunError, UnavailableError } from "./errors.ts";
+import { listenersOf, type PublishedEvent } from "./events.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { createRoutes } from "./http/routes.ts";
+import { HttpInterface } from "./http/interface.ts";
+import { type NodeHandler, type NodeHandlerOptions, nodeHandler } from "./http/node.ts";
+import type { HttpSettings } from "./http/options.ts";
 import { decode, encode } from "./json.ts";
 import type { Logger } from "./log.ts";
-import type { ApprovalMessage, RunRecordMessage } from "./native/protocol.ts";
+import { LIMITS } from "./native/generated.ts";
+import type { ApprovalMessage, RunRecordMessage, ScheduleMessage } from "./native/protocol.ts";
 import {
   type ListOptions,
   type PausedWorkflow,
@@ -19,13 +23,14 @@ import {
   runRecord,
   runSummary,
 } from "./records.ts";
+import { type Schedule, scheduleOf } from "./schedules.ts";
 import { parse } from "./schema.ts";
 import { hasEnded, Session, type StartedRun } from "./session.ts";
 import { SharedState } from "./state.ts";
 import type { Ended } from "./waiters.ts";
 
 /** What an engine is created or started with. What `start` says wins. */
-export interface EngineOptions {
+export interface EngineOptions extends HttpSettings {
   /** Path of the database file; `:memory:` forgets everything at the end. Default `./cronflow.db`. */
   readonly database?: string;
   /** `"full"` survives a power cut, `"relaxed"` a process death: a power cut may take the last commits. Default full. */
@@ -37,7 +42,7 @@ export interface EngineOptions {
 }
 
 export interface StartOptions extends EngineOptions {
-  /** Serves webhooks and `/health` on this port; 0 takes a free one. Without it nothing is served. */
+  /** Serves webhooks, management and `/health` on this port; 0 takes a free one. Without it nothing is served. */
   readonly port?: number;
   /** Default all interfaces. */
   readonly hostname?: string;
@@ -88,14 +93,23 @@ export class Cronflow {
   readonly state: SharedState = new SharedState((command) => this.#running().ask(command));
   #session: Session | undefined;
   #starting: Promise<void> | undefined;
-  #server: Bun.Server<unknown> | undefined;
-  #routes: Hono | undefined;
+  readonly #http: HttpInterface;
   #log: Logger;
   #removeListeners = (): void => {};
 
   constructor(options: EngineOptions = {}) {
     this.#options = options;
     this.#log = options.log ?? console;
+    this.#http = new HttpInterface(options, {
+      definitions: this.#definitions,
+      session: () => this.#running(),
+      outcome: (started, signal) => {
+        signal?.addEventListener("abort", started.stopWaiting, { once: true });
+        return this.#outcome(started.runId, started.ended, signal);
+      },
+      log: () => this.#log,
+      verbs: this,
+    });
   }
 
   /** Begins a workflow. Its steps are added by the methods of what is returned, before `start`. */
@@ -129,11 +143,10 @@ export class Cronflow {
     const session = this.#session;
     if (session === undefined) return;
     // No new connections; requests that wait for a run may do so as long as handlers may finish.
-    const closed = this.#server?.stop();
+    const drained = this.#http.drain();
     await session.stop(milliseconds(timeout));
-    await this.#server?.stop(true);
-    await closed;
-    this.#server = undefined;
+    await this.#http.close();
+    await drained;
     this.#session = undefined;
     this.#removeListeners();
   }
@@ -159,12 +172,13 @@ export class Cronflow {
   }
 
   /** The outcome of a run, read if it is not known from its end. */
-  async #outcome(runId: string, known: Promise<Ended> | undefined): Promise<unknown> {
+  async #outcome(runId: string, known: Promise<Ended> | undefined, signal?: AbortSignal): Promise<unknown> {
     const session = this.#running();
-    const ended = known ?? session.ended(runId);
+    const ended = known ?? session.ended(runId, signal);
     let record = known === undefined ? await session.runOrWait(runId) : undefined;
     if (record === undefined || !hasEnded(record)) {
       const { completed } = await ended;
+      signal?.throwIfAborted();
       if (completed !== undefined) return decode(completed.output);
       record = await this.#running().run(runId);
     }
@@ -249,20 +263,43 @@ export class Cronflow {
     return approvals.map(pausedWorkflow);
   }
 
-  /** Tells an event to all runs that wait for one of its name; resolves after the commit. */
-  async publishEvent(name: string, payload?: unknown): Promise<void> {
+  /**
+   * Starts a run of each workflow that listens to an event of this name, and tells it to all runs that wait for one, in
+   * one transaction; resolves after the commit. A workflow whose schema or filter cannot take the event is left out,
+   * which is logged and told.
+   */
+  async publishEvent(name: string, payload?: unknown): Promise<PublishedEvent> {
+    const session = this.#running();
     const text = encode(payload, "event");
-    await this.#running().ask(
-      `{"publish":{"name":${JSON.stringify(name)}${text === undefined ? "" : `,"payload":${text}`}}}`,
-    );
+    const { starts, refused } = await listenersOf(this.#definitions, name, text, this.#log);
+    return { runIds: await session.publish(name, text, starts), refused };
   }
 
   /** The same as `publishEvent`. */
-  emit(name: string, payload?: unknown): Promise<void> {
+  emit(name: string, payload?: unknown): Promise<PublishedEvent> {
     return this.publishEvent(name, payload);
   }
 
-  /** Executes nothing of a workflow until it is unpaused, also after a restart. What executes may finish. */
+  /** The schedules, intervals and polls that are stored, with what comes next, in the order in which they were first seen. */
+  async schedules(options: { readonly workflowId?: string } = {}): Promise<readonly Schedule[]> {
+    const session = this.#running();
+    const schedules: Schedule[] = [];
+    let cursor: number | undefined;
+    do {
+      const query = JSON.stringify({ workflow: options.workflowId, limit: LIMITS.LIST_ROWS, cursor });
+      const page = await session.ask<{ schedules: ScheduleMessage[]; cursor?: number }>(
+        `{"query":{"schedules":${query}}}`,
+      );
+      schedules.push(...page.schedules.map(scheduleOf));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return schedules;
+  }
+
+  /**
+   * Executes nothing of a workflow until it is unpaused, also after a restart. What executes may finish; instants of its
+   * schedules that come meanwhile start nothing.
+   */
   async pause(workflowId: string): Promise<void> {
     await this.#running().ask(`{"pause":${JSON.stringify(workflowId)}}`);
   }
@@ -272,35 +309,38 @@ export class Cronflow {
     await this.#running().ask(`{"unpause":${JSON.stringify(workflowId)}}`);
   }
 
-  /** The HTTP interface as a Hono app, to mount under a prefix of your own. */
+  /**
+   * The HTTP interface as a Hono app, to mount under a prefix of your own. Define workflows first: it has the webhooks
+   * that are there when it is first asked for. Throws an `InvalidError` when two of them are in each other's way.
+   */
   routes(): Hono {
-    this.#routes ??= createRoutes({
-      definitions: this.#definitions,
-      session: () => this.#running(),
-      outcome: (started) => this.#outcome(started.runId, started.ended),
-      log: () => this.#log,
-    });
-    return this.#routes;
+    return this.#http.routes;
   }
 
-  /** The HTTP interface as a fetch handler. */
-  readonly fetch = (request: Request): Response | Promise<Response> => this.routes().fetch(request);
+  /**
+   * The HTTP interface as a fetch handler. `Bun.serve` gives it the server, too: without it, nobody knows who is asking,
+   * and management needs `auth`. What other hosts give is not looked at.
+   */
+  readonly fetch = (request: Request, server?: unknown): Response | Promise<Response> =>
+    this.routes().fetch(request, { server });
+
+  /**
+   * The HTTP interface for Express, Fastify, Koa and `node:http`: answers a request, or calls `next` when its path is
+   * none of cronflow's. Mount it before body parsers: signatures are made of the bytes that were sent.
+   */
+  toNodeHandler(options?: NodeHandlerOptions): NodeHandler {
+    return nodeHandler({ routes: () => this.routes(), log: () => this.#log }, options);
+  }
 
   /** Where HTTP is served, if it is. */
   get url(): URL | undefined {
-    return this.#server?.url;
+    return this.#http.url;
   }
 
   async #open(options: StartOptions): Promise<void> {
-    const {
-      database = "./cronflow.db",
-      durability = "full",
-      concurrency = 256,
-      log = console,
-      port,
-      hostname,
-    } = options;
+    const { database = "./cronflow.db", durability = "full", concurrency = 256, log = console } = options;
     this.#log = log;
+    const serve = this.#http.prepare(options);
     const session = await Session.open({
       core: { database, durability },
       definitions: this.#definitions,
@@ -309,9 +349,8 @@ export class Cronflow {
     });
     this.#session = session;
     this.#listen(options.handleSignals ?? true);
-    if (port === undefined) return;
     try {
-      this.#server = Bun.serve({ port, ...(hostname !== undefined && { hostname }), fetch: this.fetch });
+      serve();
     } catch (error) {
       await this.stop();
       throw error;

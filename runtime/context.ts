@@ -13,11 +13,28 @@ export type { RunMemory } from "./memory.ts";
 
 /** What started a run. */
 export interface TriggerInfo {
-  readonly type: "webhook" | "manual";
-  /** Of a webhook: the request's method, path and headers (`authorization` and `cookie` are not recorded). */
+  readonly type: "webhook" | "manual" | "schedule" | "interval" | "event" | "poll" | "subflow";
+  /** Of a webhook: the request's method and path. */
   readonly method?: string;
   readonly path?: string;
+  /** Of a webhook whose path has parameters. */
+  readonly params?: Readonly<Record<string, string>>;
+  /** Of a webhook: what stands after the `?`. */
+  readonly query?: Readonly<Record<string, string | readonly string[]>>;
+  /** Of a webhook: the request's headers. Values of those that carry credentials are `[redacted]`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Of a webhook with `parseRawBody: true`. */
+  readonly rawBody?: string;
+  /** Of a schedule, an interval or a poll: its name. */
+  readonly name?: string;
+  /** Of a schedule or an interval: the instant it was started for, ISO 8601. */
+  readonly scheduledAt?: string;
+  /** Of a poll: the id of the item. */
+  readonly id?: string;
+  /** Of an event: its name. */
+  readonly event?: string;
+  /** Of a subflow: the run that waits for it. */
+  readonly parent?: string;
 }
 
 export interface RunInfo {

@@ -4,6 +4,7 @@ import type { LoopSpec, NodeSpec } from "./definition/node.ts";
 import type { WorkflowOptions } from "./definition/options.ts";
 import { Registry } from "./definition/registry.ts";
 import { Sequence } from "./definition/sequence.ts";
+import { scheduleMessages } from "./definition/timed.ts";
 import type { Trigger } from "./definition/triggers.ts";
 import { checkWorkflowOptions, workflowMessage } from "./definition/workflow-options.ts";
 import type { DefinitionMessage } from "./native/protocol.ts";
@@ -21,7 +22,7 @@ export type {
   StepOptions,
   WorkflowOptions,
 } from "./definition/options.ts";
-export type { ManualTrigger, Trigger, WebhookOptions, WebhookTrigger } from "./definition/triggers.ts";
+export type * from "./definition/triggers.ts";
 export type { HandlerName } from "./native/protocol.ts";
 
 /** A whole workflow. */
@@ -61,8 +62,10 @@ export class Definition {
   /** What the core is told. Throws when an if is still open. */
   toMessage(): DefinitionMessage {
     const { options } = this;
+    const schedules = scheduleMessages(options, this.triggers);
     return {
       ...workflowMessage(options),
+      ...(schedules.length > 0 && { schedules }),
       nodes: this.sequence.close().map((node) => nodeMessage(node, options.id, options.retry)),
     };
   }

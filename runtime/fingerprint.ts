@@ -1,4 +1,4 @@
 /** Tells two bodies apart: SHA-256 in hexadecimal. */
-export function fingerprint(body: string): string {
-  return new Bun.CryptoHasher("sha256").update(body).digest("hex");
+export function fingerprint(body: string | Uint8Array): string {
+  return Bun.SHA256.hash(body, "hex");
 }

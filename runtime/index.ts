@@ -12,21 +12,48 @@ export type { Approval, TimedOut } from "./builder/types.ts";
 export type { AnyWorkflow, PayloadOf, RunOutputOf } from "./builder/workflow.ts";
 export { Workflow } from "./builder/workflow.ts";
 export type { AnyContext, Context, ErrorContext, PauseContext, State, TriggerInfo } from "./context.ts";
+export type { WebhookHeaders, WebhookStart } from "./definition/webhook-options.ts";
 export type {
   BackoffOptions,
   CacheOptions,
   CircuitBreakerOptions,
   ConcurrencyOptions,
+  EventOptions,
   Hook,
+  IntervalOptions,
+  Misfire,
+  Overlap,
+  Poll,
+  PollContext,
+  PollItem,
+  PollOptions,
   QueueOptions,
   RateLimitOptions,
   RetryOptions,
+  ScheduleOptions,
   StepOptions,
   WebhookOptions,
   WorkflowOptions,
 } from "./definition.ts";
 export type { Duration } from "./duration.ts";
 export * from "./errors.ts";
+export type { PublishedEvent } from "./events.ts";
+export type {
+  HmacScheme,
+  Repeats,
+  Secret,
+  Secrets,
+  SignedParts,
+  SignedRequest,
+  Tolerance,
+  Verified,
+  Verifier,
+} from "./http/verify/index.ts";
+export { github, hmac, slack, standardWebhooks, stripe, verify } from "./http/verify/index.ts";
+export type { Auth } from "./http/auth/guard.ts";
+export type { NodeHandler, NodeHandlerOptions } from "./http/node.ts";
+export type { HttpSettings } from "./http/options.ts";
+export { WebhookError } from "./http/webhook/error.ts";
 export type { Logger } from "./log.ts";
 export type { Recorded } from "./recorded.ts";
 export type {
@@ -39,6 +66,7 @@ export type {
   RunSummary,
   StepStatus,
 } from "./records.ts";
+export type { Schedule } from "./schedules.ts";
 export type { Schema } from "./schema.ts";
 export { SharedState } from "./state.ts";
 

@@ -15,9 +15,19 @@ export interface Issue {
   readonly message: string;
 }
 
-/** The parsed value, or what is wrong. Schemas of some libraries are functions, so only `~standard` tells them. */
-export async function parse(schema: Schema, value: unknown): Promise<{ value: unknown } | { issues: Issue[] }> {
-  const result = await schema["~standard"].validate(value);
+/** What a schema says of a value. */
+export type Parsed = { readonly value: unknown } | { readonly issues: Issue[] };
+
+/**
+ * The parsed value, or what is wrong: at once, if the schema does not itself wait for something. Schemas of some
+ * libraries are functions, so only `~standard` tells them.
+ */
+export function parse(schema: Schema, value: unknown): Parsed | Promise<Parsed> {
+  const result = schema["~standard"].validate(value);
+  return result instanceof Promise ? result.then(parsed) : parsed(result);
+}
+
+function parsed(result: StandardSchemaV1.Result<unknown>): Parsed {
   if (result.issues === undefined) return { value: result.value };
   return { issues: result.issues.map((issue) => ({ path: pathOf(issue.path), message: issue.message })) };
 }

@@ -7,6 +7,7 @@ import type { Logger } from "./log.ts";
 import type { RunMemory } from "./memory.ts";
 import { Core, type CoreConfig } from "./native/binding.ts";
 import type { ResultMessage, RunRecordMessage } from "./native/protocol.ts";
+import { Polls } from "./polls.ts";
 import { Pump } from "./pump.ts";
 import type { ReadState } from "./state.ts";
 import { type Ended, Waiters } from "./waiters.ts";
@@ -25,6 +26,8 @@ export interface StartRequest {
   readonly payload: string | undefined;
   readonly trigger: string | undefined;
   readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+  /** A message that its sender may deliver again: it finds the run it has started. `ttlMs` absent: for ever. */
+  readonly delivery?: { readonly id: string; readonly fingerprint: string; readonly ttlMs?: number };
   readonly delayMs?: number;
   readonly priority?: number;
 }
@@ -36,12 +39,17 @@ export interface StartedRun {
   readonly repeated: boolean;
   /** Resolves when it has ended; only if asked for, and if the run is new. */
   readonly ended: Promise<Ended> | undefined;
+  /** Nobody waits for its end any longer: `ended` resolves. */
+  readonly stopWaiting: () => void;
 }
+
+const NOBODY_WAITS = (): void => {};
 
 export class Session {
   readonly #core: Core;
   readonly #pump: Pump;
   readonly #executor: Executor;
+  readonly #polls: Polls;
   readonly #waiters = new Waiters();
   readonly #options: SessionOptions;
   #failure: Error | undefined;
@@ -51,7 +59,10 @@ export class Session {
     this.#options = options;
     this.#pump = new Pump({
       core,
-      onEffect: (effect) => this.#executor.handle(effect),
+      onEffect: (effect) => {
+        if (effect.poll !== undefined) this.#polls.ask(effect.poll);
+        else this.#executor.handle(effect);
+      },
       executing: () => this.#executor.executing(),
       onFailure: (error) => this.#failed(error),
     });
@@ -66,14 +77,14 @@ export class Session {
       },
       onFinished: (runId, ended) => this.#waiters.notify(runId, ended),
     });
+    this.#polls = new Polls({ pump: this.#pump, definitions: options.definitions, log: options.log });
   }
 
   /** Opens the database, makes the workflows known, and lets open runs continue. */
   static async open(options: SessionOptions): Promise<Session> {
     const core = new Core(options.core);
     try {
-      for (const versions of options.definitions.all())
-        core.ask(`{"define":${JSON.stringify(versions.map((version) => version.toMessage()))}}`);
+      for (const commands of batches(defineCommands(options.definitions))) core.askAll(commands);
       // Nothing of it moves before the slots are offered below, when every workflow is known.
       const session = new Session(core, options);
       await session.#pump.open();
@@ -87,29 +98,53 @@ export class Session {
 
   /** Starts a run and resolves after the commit. `wait`: also tells when it has ended. */
   async start(request: StartRequest, wait = false): Promise<StartedRun> {
-    const { workflowId, payload, trigger, idempotency, delayMs, priority } = request;
-    const keys = limitKeys(this.#options.definitions.current(workflowId)?.options, payload);
-    const fields = [
-      field("payload", payload),
-      field("trigger", trigger),
-      field("idempotency", idempotency && JSON.stringify(idempotency)),
-      field("delay_ms", delayMs?.toString()),
-      field("priority", priority?.toString()),
-      field("concurrency_key", keys.concurrency),
-      field("rate_key", keys.rate),
-    ];
-    const command = `{"start":{"workflow":"${workflowId}"${fields.join("")}}}`;
+    const command = `{"start":${this.#startText(request)}}`;
     const createdAtMs = Date.now();
     return new Promise((resolve, reject) => {
       this.#pump.send(command, (result, error) => {
         if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
         const { run: runId, repeated = false } = result as { run: string; repeated?: boolean };
         // Here and not in a later turn: the run may end before that.
-        const ended = wait && !repeated ? this.#waiters.ended(runId) : undefined;
+        const waiting = wait && !repeated ? new AbortController() : undefined;
+        const ended = waiting && this.#waiters.ended(runId, waiting.signal);
         if (!repeated) this.#executor.remember(this.#newMemory(runId, createdAtMs, request));
-        resolve({ runId, repeated, ended });
+        resolve({ runId, repeated, ended, stopWaiting: waiting ? () => waiting.abort() : NOBODY_WAITS });
       });
     });
+  }
+
+  /** Tells an event to who waits, and starts runs of who listens: all of them in one transaction. Gives their ids. */
+  async publish(event: string, payload: string | undefined, starts: readonly StartRequest[]): Promise<string[]> {
+    const texts = starts.map((request) => this.#startText(request)).join(",");
+    const command = `{"publish":{"name":${JSON.stringify(event)}${field("payload", payload)},"starts":[${texts}]}}`;
+    const createdAtMs = Date.now();
+    return new Promise((resolve, reject) => {
+      this.#pump.send(command, (result, error) => {
+        if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
+        const { runs = [] } = result as { runs?: string[] };
+        for (const [place, runId] of runs.entries()) {
+          const request = starts[place];
+          if (request !== undefined) this.#executor.remember(this.#newMemory(runId, createdAtMs, request));
+        }
+        resolve(runs);
+      });
+    });
+  }
+
+  #startText(request: StartRequest): string {
+    const { workflowId, payload, trigger, idempotency, delivery, delayMs, priority } = request;
+    const keys = limitKeys(this.#options.definitions.current(workflowId)?.options, payload);
+    const fields = [
+      field("payload", payload),
+      field("trigger", trigger),
+      field("idempotency", idempotency && JSON.stringify(idempotency)),
+      field("delivery", delivery && deliveryText(delivery)),
+      field("delay_ms", delayMs?.toString()),
+      field("priority", priority?.toString()),
+      field("concurrency_key", keys.concurrency),
+      field("rate_key", keys.rate),
+    ];
+    return `{"workflow":"${workflowId}"${fields.join("")}}`;
   }
 
   /** A run with its whole history. */
@@ -140,9 +175,9 @@ export class Session {
     return this.#pump.ask<Result>(command);
   }
 
-  /** Resolves when the run has ended or the engine stops. */
-  ended(runId: string): Promise<Ended> {
-    return this.#waiters.ended(runId);
+  /** Resolves when the run has ended, the engine stops, or the signal says that nobody waits any longer. */
+  ended(runId: string, signal?: AbortSignal): Promise<Ended> {
+    return this.#waiters.ended(runId, signal);
   }
 
   /** Why the engine has broken down, if it has. */
@@ -154,6 +189,7 @@ export class Session {
   async stop(patienceMs: number): Promise<void> {
     if (this.#failure === undefined) {
       this.#pump.setCapacity(0);
+      this.#polls.stop();
       const { promise: patience, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, patienceMs);
       await Promise.race([this.#executor.idle(), patience]);
@@ -167,6 +203,7 @@ export class Session {
 
   /** Ends at once. Durability does not depend on it. */
   close(): void {
+    this.#polls.stop();
     this.#pump.close();
     this.#core.close();
     this.#waiters.notifyAll();
@@ -196,9 +233,35 @@ export class Session {
   }
 }
 
+function* defineCommands(definitions: Definitions): Iterable<string> {
+  for (const versions of definitions.all())
+    yield `{"define":${JSON.stringify(versions.map((version) => version.toMessage()))}}`;
+}
+
+/** Characters of definitions in one transaction: many small ones share it. */
+const BATCH_CHARACTERS = 1 << 20;
+
+function* batches(commands: Iterable<string>): Iterable<string[]> {
+  let batch: string[] = [];
+  let characters = 0;
+  for (const command of commands) {
+    batch.push(command);
+    characters += command.length;
+    if (characters < BATCH_CHARACTERS) continue;
+    yield batch;
+    batch = [];
+    characters = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** Whether nothing more will happen to a run by itself. */
 export function hasEnded({ status }: RunRecordMessage): boolean {
   return status === "completed" || status === "failed" || status === "cancelled" || status === "stuck";
+}
+
+function deliveryText({ id, fingerprint, ttlMs }: NonNullable<StartRequest["delivery"]>): string {
+  return JSON.stringify({ id, fingerprint, ...(ttlMs !== undefined && { ttl_ms: ttlMs }) });
 }
 
 function field(name: string, text: string | undefined): string {

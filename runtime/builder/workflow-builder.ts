@@ -1,4 +1,16 @@
+import { checkFunction, invalid, shown } from "../definition/check.ts";
+import { checkScheduleName, intervalTrigger, pollTrigger, scheduleTrigger } from "../definition/timed.ts";
+import type {
+  EventOptions,
+  IntervalOptions,
+  Poll,
+  PollOptions,
+  ScheduleOptions,
+  TimedTrigger,
+} from "../definition/triggers.ts";
 import type { Definition, WebhookOptions } from "../definition.ts";
+import type { Duration } from "../duration.ts";
+import { LIMITS } from "../native/generated.ts";
 import type { Schema } from "../schema.ts";
 import { FlowBuilder } from "./flow-builder.ts";
 
@@ -19,6 +31,38 @@ export class WorkflowBuilder extends FlowBuilder {
 
   manual(options: { readonly schema?: Schema } = {}): this {
     this.definition.triggers.push({ type: "manual", ...options });
+    return this;
+  }
+
+  onSchedule(cron: string, options: ScheduleOptions = {}): this {
+    return this.#addTimed(scheduleTrigger(this.id, cron, options));
+  }
+
+  onInterval(every: Duration, options: IntervalOptions = {}): this {
+    return this.#addTimed(intervalTrigger(this.id, every, options));
+  }
+
+  onPoll(poll: Poll, options: PollOptions): this {
+    const number = this.definition.triggers.filter(({ type }) => type === "poll").length + 1;
+    return this.#addTimed(pollTrigger(this.id, number, poll, options));
+  }
+
+  onEvent(event: string, options: EventOptions = {}): this {
+    if (typeof event !== "string" || event === "" || Buffer.byteLength(event) > LIMITS.NAME_LENGTH) {
+      throw invalid(
+        `Workflow \`${this.id}\`: the event ${shown(event)} has not from 1 to ${LIMITS.NAME_LENGTH} bytes.`,
+      );
+    }
+    if (options.filter !== undefined) {
+      checkFunction(`Workflow \`${this.id}\`, event \`${event}\``, "the `filter`", options.filter);
+    }
+    this.definition.triggers.push({ type: "event", event, options });
+    return this;
+  }
+
+  #addTimed(trigger: TimedTrigger): this {
+    checkScheduleName(this.id, this.definition.triggers, trigger);
+    this.definition.triggers.push(trigger);
     return this;
   }
 }

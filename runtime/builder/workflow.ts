@@ -1,5 +1,15 @@
 /** A workflow under construction, and when it is finished, the handle it is triggered by. */
+
+import type {
+  EventOptions,
+  IntervalOptions,
+  Poll,
+  PollItem,
+  PollOptions,
+  ScheduleOptions,
+} from "../definition/triggers.ts";
 import type { Definition, WebhookOptions } from "../definition.ts";
+import type { Duration } from "../duration.ts";
 import type { Recorded } from "../recorded.ts";
 import type { OutputOf, Schema } from "../schema.ts";
 import type { FlowMethods } from "./flow.ts";
@@ -37,6 +47,35 @@ export interface Workflow<
     path: `/${string}`,
     options?: WebhookOptions<S>,
   ): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open>;
+
+  /**
+   * Starts a run whenever the clock of a time zone shows what a cron expression says: 5 fields (minute, hour, day of
+   * month, month, day of week), or 6 with seconds first. A time that a zone skips is the first instant after the gap, a
+   * time that occurs twice counts once, and patterns for every hour follow real hours. `ctx.payload` is undefined,
+   * `ctx.trigger.scheduledAt` the instant.
+   */
+  onSchedule(
+    cron: string,
+    options?: ScheduleOptions,
+  ): Workflow<Payloads<Payload, undefined>, Last, Done, Here, C, Open>;
+
+  /** Starts a run again and again, counted from the first start of the workflow, to the millisecond. */
+  onInterval(
+    every: Duration,
+    options?: IntervalOptions,
+  ): Workflow<Payloads<Payload, undefined>, Last, Done, Here, C, Open>;
+
+  /** Starts a run for each event of this name that is published; what the event says is the payload. */
+  onEvent<S extends Schema = Schema>(
+    event: string,
+    options?: EventOptions<S>,
+  ): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open>;
+
+  /** Asks for items again and again; each item whose `id` was not seen before starts a run, and is its payload. */
+  onPoll<Item extends PollItem>(
+    poll: Poll<Item>,
+    options: PollOptions,
+  ): Workflow<Payloads<Payload, Recorded<Item>>, Last, Done, Here, C, Open>;
 
   /** Runs are started by `trigger` and `execute`; a schema parses what they are given. */
   manual<S extends Schema = Schema>(options?: {

@@ -1,25 +1,21 @@
 /** What starts the runs of a workflow. */
-import type { MiddlewareHandler } from "hono";
-import type { Duration } from "../duration.ts";
 import type { Schema } from "../schema.ts";
+import type { EventOptions } from "./event-options.ts";
+import type { IntervalOptions, Poll, PollOptions, ScheduleOptions } from "./schedule-options.ts";
+import type { WebhookOptions } from "./webhook-options.ts";
 
-/** What a webhook does with a request. */
-export interface WebhookOptions<S extends Schema = Schema> {
-  /** Default `"POST"`. */
-  readonly method?: "POST" | "PUT" | "PATCH" | "DELETE";
-  /** Parses the body; the parsed value is the payload. Without it any JSON is. */
-  readonly schema?: S;
-  /** Two requests with the same key start one run. */
-  readonly idempotencyKey?: (request: Request) => string | null | undefined;
-  /** `"accepted"` answers 202 after the commit, `"result"` waits for the run's output. Default `"accepted"`. */
-  readonly respond?: "accepted" | "result";
-  /** How long `respond: "result"` waits before it answers 504. Default 30 s. */
-  readonly timeout?: Duration;
-  /** Default 1 MiB. */
-  readonly maxBodyBytes?: number;
-  /** Hono middleware, before anything else. */
-  readonly middleware?: readonly MiddlewareHandler[];
-}
+export type { EventOptions } from "./event-options.ts";
+export type {
+  IntervalOptions,
+  Misfire,
+  Overlap,
+  Poll,
+  PollContext,
+  PollItem,
+  PollOptions,
+  ScheduleOptions,
+} from "./schedule-options.ts";
+export type { WebhookOptions } from "./webhook-options.ts";
 
 export interface WebhookTrigger {
   readonly type: "webhook";
@@ -32,4 +28,39 @@ export interface ManualTrigger {
   readonly schema?: Schema;
 }
 
-export type Trigger = WebhookTrigger | ManualTrigger;
+export interface ScheduleTrigger {
+  readonly type: "schedule";
+  readonly name: string;
+  readonly cron: string;
+  readonly options: ScheduleOptions;
+}
+
+export interface IntervalTrigger {
+  readonly type: "interval";
+  readonly name: string;
+  readonly everyMs: number;
+  readonly options: IntervalOptions;
+}
+
+export interface PollTrigger {
+  readonly type: "poll";
+  readonly name: string;
+  readonly everyMs: number;
+  readonly poll: Poll;
+  readonly options: PollOptions;
+}
+
+export interface EventTrigger {
+  readonly type: "event";
+  readonly event: string;
+  readonly options: EventOptions;
+}
+
+/** Triggers that the engine fires by itself. */
+export type TimedTrigger = ScheduleTrigger | IntervalTrigger | PollTrigger;
+
+export type Trigger = WebhookTrigger | ManualTrigger | EventTrigger | TimedTrigger;
+
+export function isTimed(trigger: Trigger): trigger is TimedTrigger {
+  return trigger.type === "schedule" || trigger.type === "interval" || trigger.type === "poll";
+}

@@ -1,21 +1,36 @@
 /** The HTTP interface of one engine: one file per group of routes. */
 import { Hono } from "hono";
+import { refuse } from "./answers.ts";
 import type { HttpEngine } from "./engine.ts";
 import { addHealth } from "./health.ts";
-import { addWebhook } from "./webhook.ts";
+import { createManagement } from "./management/routes.ts";
+import { MANAGEMENT_PREFIX } from "./prefix.ts";
+import { Taken } from "./taken.ts";
+import { Admission } from "./webhook/admission.ts";
+import { addWebhook } from "./webhook/route.ts";
 
 export function createRoutes(engine: HttpEngine): Hono {
   const routes = new Hono();
+  const taken = new Taken();
+  const admission = new Admission(engine.http.maxPendingRequests);
   addHealth(routes, engine);
+  routes.route(
+    MANAGEMENT_PREFIX,
+    createManagement({ engine, verbs: engine.verbs, pendingRequests: () => admission.pending }),
+  );
   for (const definition of engine.definitions.currents()) {
     for (const trigger of definition.triggers) {
-      if (trigger.type === "webhook") addWebhook(routes, engine, definition.id, trigger);
+      if (trigger.type !== "webhook") continue;
+      taken.add(definition.id, trigger);
+      addWebhook(routes, engine, definition.id, trigger, admission);
     }
   }
-  routes.notFound((context) => context.json({ error: { code: "not_found", message: "There is nothing here." } }, 404));
+  routes.notFound((context) => refuse(context, 404, "not_found", "There is nothing here."));
   routes.onError((error, context) => {
+    // What middleware throws to be answered with, such as hono's own 401.
+    if ("getResponse" in error) return error.getResponse();
     engine.log().error(`${context.req.method} ${context.req.path} failed`, error);
-    return context.json({ error: { code: "internal_error", message: "The request failed; the log says why." } }, 500);
+    return refuse(context, 500, "internal_error", "The request failed; the log says why.");
   });
   return routes;
 }

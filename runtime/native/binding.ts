@@ -67,12 +67,17 @@ export class Core {
 
   /** Applies one command by `call` and gives its result; throws what the engine refused. */
   ask(command: string): ResultMessage {
-    const answer = this.call(`{"now_ms":${Date.now()},"commands":[${command}]}`);
+    return this.askAll([command])[0] as ResultMessage;
+  }
+
+  /** The same for several commands in one transaction; throws the first refusal. */
+  askAll(commands: readonly string[]): readonly ResultMessage[] {
+    const answer = this.call(`{"now_ms":${Date.now()},"commands":[${commands.join(",")}]}`);
     const request = answer.requests?.[0];
-    const result = request?.results?.[0];
-    const error = answer.error ?? request?.error ?? refusal(result);
+    const results = request?.results ?? [];
+    const error = answer.error ?? request?.error ?? results.map(refusal).find((refused) => refused !== undefined);
     if (error !== undefined) throw errorOf(error.code, error.message);
-    return result as ResultMessage;
+    return results;
   }
 
   /** Queues a request; false when the queue is full. */

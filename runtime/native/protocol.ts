@@ -63,6 +63,20 @@ export interface RetryMessage {
   jitter?: number;
 }
 
+/** When runs of a workflow start by themselves. */
+export interface ScheduleSpecMessage {
+  name: string;
+  timing:
+    | { cron: { pattern: string; timezone: string } }
+    | { interval: { every_ms: number } }
+    | { poll: { every_ms: number } };
+  misfire?: "skip" | "once" | "all";
+  overlap?: "allow" | "skip" | "queue";
+  jitter_ms?: number;
+  concurrency_key?: string;
+  rate_key?: string;
+}
+
 export interface DefinitionMessage {
   id: string;
   version?: string;
@@ -76,6 +90,7 @@ export interface DefinitionMessage {
   queue?: { name: string; concurrency?: number };
   priority?: number;
   retention_ms?: number;
+  schedules?: ScheduleSpecMessage[];
   nodes: NodeMessage[];
 }
 
@@ -110,6 +125,8 @@ export interface EffectMessage {
   left?: { run: string; step: string; scope: string };
   finished?: { run: string; status: RunStatus; last?: string };
   waiting?: { run: string };
+  /** Ask a poll for items, and report them by `polled`. */
+  poll?: { schedule: number; workflow: string; name: string };
 }
 
 export interface RequestAnswerMessage {
@@ -169,6 +186,19 @@ export interface ApprovalMessage {
   metadata?: unknown;
   opened_at_ms: number;
   expires_at_ms?: number;
+}
+
+export interface ScheduleMessage extends Required<Omit<ScheduleSpecMessage, "concurrency_key" | "rate_key">> {
+  id: number;
+  workflow: string;
+  paused: boolean;
+  /** Instants to come. */
+  next_ms: number[];
+  queued: number;
+  last_at_ms?: number;
+  last_run?: string;
+  failures: number;
+  error?: unknown;
 }
 
 /** A key of the state, until when it has its value, and which; the key alone when it has none any more. */

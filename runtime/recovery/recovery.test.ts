@@ -9,6 +9,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runText, spawnHost } from "./process.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? 50);
 const LANES = 16;
@@ -31,14 +32,14 @@ test(
   async () => {
     await Bun.write(effects, "");
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const host = await spawnHost();
+      const host = await spawnHost("host.ts", database, effects);
       const stop = load(host.url);
       await Bun.sleep(20 + Math.random() * 120); // The moment of death is what is random here.
       host.process.kill("SIGKILL");
       await host.process.exited;
       await stop();
     }
-    const last = await spawnHost();
+    const last = await spawnHost("host.ts", database, effects);
     await allEnded();
     last.process.kill("SIGTERM");
     expect(await last.process.exited).not.toBe(0);
@@ -46,17 +47,6 @@ test(
   },
   10 * 60_000,
 );
-
-async function spawnHost() {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "host.ts"), database, effects], {
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const reader = child.stdout.getReader();
-  const first = await reader.read();
-  reader.releaseLock();
-  return { process: child, url: new TextDecoder().decode(first.value).trim() };
-}
 
 /** Posts until told to stop, in several lanes. */
 function load(url: string): () => Promise<void> {
@@ -155,12 +145,4 @@ function audit(): void {
   console.log(
     `${KILLS} kills: ${acknowledged.size} acknowledged, ${orders.length} orders, ${steps.length} steps, ${interrupted?.count} interrupted attempts`,
   );
-}
-
-/** The form people see, worked out here a second time on purpose. */
-function runText(id: bigint): string {
-  const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-  let text = "";
-  for (let place = 12n; place >= 0n; place -= 1n) text += digits[Number((id >> (5n * place)) & 31n)];
-  return `run_${text}`;
 }

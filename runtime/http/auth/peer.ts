@@ -1,0 +1,30 @@
+/** Who is at the other end of the connection. Headers such as `X-Forwarded-For` are not asked: anybody can write them. */
+import type { Context } from "hono";
+
+/** Whether a request comes from this machine; `undefined` when nobody knows. */
+export function isLocal(context: Context): boolean | undefined {
+  // The routes' own server, or that of an app they are mounted in, as Bun or Hono hand it on.
+  const env: unknown = context.env;
+  const server = hasField(env, "server") ? env.server : env;
+  const address = hasField(server, "incoming") ? ofNode(server.incoming) : ofBun(server, context.req.raw);
+  return address === undefined ? undefined : LOOPBACK.test(String(address));
+}
+
+/** Of the request that a server in Node's manner has, as `@hono/node-server` hands it on. */
+function ofNode(incoming: unknown): unknown {
+  const socket = hasField(incoming, "socket") ? incoming.socket : undefined;
+  return hasField(socket, "remoteAddress") ? socket.remoteAddress : undefined;
+}
+
+function ofBun(server: unknown, request: Request): unknown {
+  if (!hasField(server, "requestIP") || typeof server.requestIP !== "function") return undefined;
+  const peer: unknown = server.requestIP(request);
+  return hasField(peer, "address") ? peer.address : undefined;
+}
+
+/** IPv4, IPv4 within IPv6, IPv6. */
+const LOOPBACK = /^(?:(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1)$/i;
+
+function hasField<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
+  return typeof value === "object" && value !== null && name in value;
+}

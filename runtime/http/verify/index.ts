@@ -1,0 +1,16 @@
+/** Verifiers of signatures: `onWebhook(path, { verify: verify.github({ secret }) })`. */
+import { github } from "./github.ts";
+import { hmac } from "./hmac.ts";
+import { slack } from "./slack.ts";
+import { standardWebhooks } from "./standard-webhooks.ts";
+import { stripe } from "./stripe.ts";
+
+export type { Repeats } from "./github.ts";
+export type { HmacScheme, SignedParts } from "./hmac.ts";
+export type { Secret, Secrets } from "./secrets.ts";
+export type { Tolerance } from "./timestamp.ts";
+export type { Refused, SignedRequest, Verified, Verifier } from "./verifier.ts";
+export { github, hmac, slack, standardWebhooks, stripe };
+
+/** Verifiers of signatures, by sender. */
+export const verify = { standardWebhooks, github, stripe, slack, hmac } as const;

@@ -1,0 +1,92 @@
+import { expect, test } from "bun:test";
+import { answerOf, request, serving } from "./testing.ts";
+
+const result = { respond: "result", timeout: "10s" } as const;
+
+test.each<[string, unknown, unknown]>([
+  ["an object", { ok: true }, { ok: true }],
+  ["zero", 0, 0],
+  ["nothing", undefined, null],
+  ["a text", "done", "done"],
+])("answers 200 with an output that is %s", async (_what, output, body) => {
+  const engine = await serving((engine) =>
+    engine
+      .define({ id: "w" })
+      .onWebhook("/w", result)
+      .step("x", () => output),
+  );
+  const seen = await answerOf(engine.fetch(request("/w")));
+  expect([seen.status, seen.body]).toEqual([200, body]);
+  expect(seen.headers.get("x-run-id")).toMatch(/^run_/);
+});
+
+test("a repeated key is answered with the same output, of a run that has ended and of one that has not", async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const engine = await serving((engine) =>
+    engine
+      .define({ id: "w" })
+      .onWebhook("/w", { ...result, idempotencyKey: () => "k" })
+      .step("x", () => promise),
+  );
+  const [first, second] = [answerOf(engine.fetch(request("/w"))), answerOf(engine.fetch(request("/w")))];
+  resolve(7);
+  const seen = [await first, await second, await answerOf(engine.fetch(request("/w")))];
+  expect(seen.map(({ status, body }) => [status, body])).toEqual(Array(3).fill([200, 7]));
+  expect(new Set(seen.map(({ headers }) => headers.get("x-run-id"))).size).toBe(1);
+});
+
+test("answers 422 with the error of a run that failed or was cancelled, without its stack", async () => {
+  const engine = await serving((engine) => {
+    engine
+      .define({ id: "fails" })
+      .onWebhook("/fails", result)
+      .step("x", () => Promise.reject(new TypeError("no")));
+    engine.define({ id: "cancelled" }).onWebhook("/cancelled", result).cancel("enough");
+  });
+  expect(await answerOf(engine.fetch(request("/fails")))).toMatchObject({
+    status: 422,
+    body: { runId: expect.stringMatching(/^run_/), status: "failed", error: { name: "TypeError", message: "no" } },
+  });
+  const { status, body } = await answerOf(engine.fetch(request("/cancelled")));
+  expect(status).toBe(422);
+  expect(body).toMatchObject({ status: "cancelled", error: { message: expect.stringContaining("enough") } });
+  expect(JSON.stringify(body)).not.toContain("stack");
+});
+
+test("answers 504 with the run's id when it takes longer; the run goes on", async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const engine = await serving((engine) =>
+    engine
+      .define({ id: "w" })
+      .onWebhook("/w", { respond: "result", timeout: 1 })
+      .step("x", () => promise),
+  );
+  const { status, body } = await answerOf(engine.fetch(request("/w")));
+  expect(status).toBe(504);
+  expect(body).toEqual({
+    runId: expect.stringMatching(/^run_/),
+    error: { code: "result_timeout", message: "The run is not finished yet." },
+  });
+  resolve(7);
+  expect(await engine.result((body as { runId: string }).runId)).toBe(7);
+});
+
+test("answers 504 with the run's id when the engine stops first", async () => {
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const engine = await serving((engine) =>
+    engine
+      .define({ id: "w" })
+      .onWebhook("/w", result)
+      .step("x", () => {
+        begin();
+        return new Promise(() => {});
+      }),
+  );
+  const answer = answerOf(engine.fetch(request("/w")));
+  await begun;
+  await engine.stop({ timeout: 0 });
+  expect(await answer).toMatchObject({
+    status: 504,
+    body: { runId: expect.stringMatching(/^run_/), error: { code: "closed" } },
+  });
+});

@@ -1,0 +1,2 @@
+/** How often the schedule beside the webhooks fires. */
+export const TICK_MS = 20;
