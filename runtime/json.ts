@@ -13,7 +13,7 @@ export function encode(value: unknown, what: string): string | undefined {
     case "boolean":
       return value ? "true" : "false";
     default: {
-      check(value, what, "$", 0, []);
+      check(value, { what, keys: [], ancestors: [] });
       const text = JSON.stringify(value);
       if (text !== undefined && text.length > LIMITS.VALUE_BYTES) {
         throw new InvalidError(
@@ -26,50 +26,61 @@ export function encode(value: unknown, what: string): string | undefined {
   }
 }
 
-function check(value: unknown, what: string, path: string, depth: number, ancestors: object[]): void {
+/** Where in a value the look is: its path is only put together for a message. */
+interface Place {
+  readonly what: string;
+  readonly keys: (string | number)[];
+  readonly ancestors: object[];
+}
+
+function check(value: unknown, place: Place): void {
   switch (typeof value) {
     case "string":
-      if (!value.isWellFormed()) refuse(what, path, "a string with a lone surrogate");
+      if (!value.isWellFormed()) refuse(place, "a string with a lone surrogate");
       return;
     case "number":
-      if (!Number.isFinite(value)) refuse(what, path, String(value));
+      if (!Number.isFinite(value)) refuse(place, String(value));
       return;
     case "bigint":
     case "symbol":
     case "function":
-      return refuse(what, path, `a ${typeof value}`);
+      return refuse(place, `a ${typeof value}`);
     case "object":
-      if (value !== null) checkObject(value, what, path, depth, ancestors);
+      if (value !== null) checkObject(value, place);
       return;
   }
 }
 
-function checkObject(value: object, what: string, path: string, depth: number, ancestors: object[]): void {
-  if (ancestors.includes(value)) refuse(what, path, "a cycle");
-  if (depth >= LIMITS.VALUE_DEPTH) {
+function checkObject(value: object, place: Place): void {
+  const { what, keys, ancestors } = place;
+  if (ancestors.includes(value)) refuse(place, "a cycle");
+  if (keys.length >= LIMITS.VALUE_DEPTH) {
     throw new InvalidError("value_too_deep", `the ${what} is nested deeper than ${LIMITS.VALUE_DEPTH} levels`);
   }
-  if ("toJSON" in value && typeof value.toJSON === "function") {
-    return check(value.toJSON(), what, path, depth, ancestors);
-  }
-  if (value instanceof Promise) refuse(what, path, "a Promise (is an `await` missing?)");
-  if (value instanceof Map || value instanceof Set) refuse(what, path, `a ${value.constructor.name}`);
+  if ("toJSON" in value && typeof value.toJSON === "function") return check(value.toJSON(), place);
+  if (value instanceof Promise) refuse(place, "a Promise (is an `await` missing?)");
+  if (value instanceof Map || value instanceof Set) refuse(place, `a ${value.constructor.name}`);
   ancestors.push(value);
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) {
-      check(value[index], what, `${path}[${index}]`, depth + 1, ancestors);
-    }
+    for (let index = 0; index < value.length; index += 1) checkField(index, value[index], place);
   } else {
-    for (const [key, field] of Object.entries(value)) {
-      check(key, what, path, depth, ancestors);
-      check(field, what, `${path}.${key}`, depth + 1, ancestors);
+    for (const key of Object.keys(value)) {
+      if (!key.isWellFormed()) refuse(place, "a string with a lone surrogate");
+      checkField(key, (value as Record<string, unknown>)[key], place);
     }
   }
   ancestors.pop();
 }
 
-function refuse(what: string, path: string, found: string): never {
-  throw new InvalidError("value_invalid", `the ${what} cannot be recorded as JSON: ${path} is ${found}`);
+function checkField(key: string | number, field: unknown, place: Place): void {
+  place.keys.push(key);
+  check(field, place);
+  place.keys.pop();
+}
+
+function refuse({ what, keys }: Place, found: string): never {
+  const path = keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
+  throw new InvalidError("value_invalid", `the ${what} cannot be recorded as JSON: $${path} is ${found}`);
 }
 
 /** The value of recorded text. Each call gives a value of its own, so that nobody shares what another may change. */

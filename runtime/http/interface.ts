@@ -1,5 +1,4 @@
 /** The HTTP side of one engine: what was said of it, its routes, and its server. */
-import { randomBytes } from "node:crypto";
 import type { Hono } from "hono";
 import { InvalidError } from "../errors.ts";
 import type { HttpEngine } from "./engine.ts";
@@ -42,7 +41,7 @@ export class HttpInterface {
   /** Takes what `start` says, and gives what serves it. What is wrong is thrown here, before anything is opened. */
   prepare(settings: ServeSettings): () => void {
     const { port, hostname, auth } = settings;
-    const localToken = port !== undefined && auth === undefined ? randomBytes(32).toString("base64url") : undefined;
+    const localToken = port !== undefined && auth === undefined ? randomToken() : undefined;
     const options = httpOptions(settings, localToken);
     if (this.#routes !== undefined) checkKept(this.#options, options);
     this.#options = options;
@@ -96,4 +95,9 @@ function checkKept(made: HttpOptions, given: HttpOptions): void {
       `\`${name}\` was ${made[option]} when routes() was first called, and is ${given[option]} for start(): give it to createCronflow().`,
     );
   }
+}
+
+/** 256 random bits. The global `crypto` is there without being loaded. */
+function randomToken(): string {
+  return crypto.getRandomValues(Buffer.alloc(32)).toString("base64url");
 }

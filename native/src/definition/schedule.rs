@@ -23,7 +23,7 @@ pub struct ScheduleSpec {
     /// What becomes of an instant while a run of this schedule has not ended.
     #[serde(default)]
     pub overlap: Overlap,
-    /// Each run begins up to so much later, by a hash of its instant.
+    /// Each run begins up to so much later, by a hash of its instant, and before the next instant.
     #[serde(default)]
     pub jitter_ms: u64,
     /// Its runs share the workflow's concurrency with others of this key.

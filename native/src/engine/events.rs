@@ -32,18 +32,25 @@ impl Engine {
             let message = "too many events are kept for waits that have not seen them; try again when some have ended";
             return Err(Error::new(Code::TooManyEvents, message));
         }
-        // From here on nothing is refused: who listens is started and who waits is told, or nobody.
+        // From here on nothing is refused: who listens is started and who waits is told, or nobody. It is stored first:
+        // what it starts does not wait for it.
+        let event = match is_awaited {
+            true => Some(self.store_event(&publish.name, payload, now_ms)?),
+            false => None,
+        };
         let runs = self.start_listeners(&publish.starts, now_ms)?;
-        if !is_awaited {
-            return Ok(CommandResult::Published { event: None, runs });
+        if event.is_some() {
+            self.deliver_events(now_ms)?;
         }
-        let id = self.store.insert_event(&publish.name, payload, now_ms)?;
+        Ok(CommandResult::Published { event, runs })
+    }
+
+    fn store_event(&mut self, name: &str, payload: Option<&str>, now_ms: i64) -> Result<i64> {
+        let id = self.store.insert_event(name, payload, now_ms)?;
         self.events_stored += 1;
         let event = StoredEvent { id, payload: payload.map(str::to_owned) };
-        let name: Arc<str> = publish.name.as_ref().into();
-        self.deliveries.push_back(Delivery { name, event, after: None, since_ms: now_ms });
-        self.deliver_events(now_ms)?;
-        Ok(CommandResult::Published { event: Some(id), runs })
+        self.deliveries.push_back(Delivery { name: name.into(), event, after: None, since_ms: now_ms });
+        Ok(id)
     }
 
     fn check_listeners(&self, starts: &[Start<'_>]) -> Result<()> {
