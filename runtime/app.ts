@@ -12,6 +12,7 @@ import { type NodeHandler, type NodeHandlerOptions, nodeHandler } from "./http/n
 import type { HttpSettings } from "./http/options.ts";
 import { decode, encode } from "./json.ts";
 import type { Logger } from "./log.ts";
+import { Core } from "./native/binding.ts";
 import { LIMITS } from "./native/generated.ts";
 import type { ApprovalMessage, RunRecordMessage, ScheduleMessage } from "./native/protocol.ts";
 import {
@@ -342,7 +343,7 @@ export class Cronflow {
     this.#log = log;
     const serve = this.#http.prepare(options);
     const session = await Session.open({
-      core: { database, durability },
+      core: new Core({ database, durability }),
       definitions: this.#definitions,
       concurrency,
       log,

@@ -1,4 +1,6 @@
 /** Calls the user's functions as the core says, and reports how they ended. */
+
+import type { Clock } from "./clock.ts";
 import { AttemptContext } from "./context.ts";
 import type { NodeSpec } from "./definition.ts";
 import type { Definitions } from "./definitions.ts";
@@ -39,6 +41,7 @@ export interface ExecutorOptions {
   readonly pump: Pick<Pump, "send" | "ask">;
   readonly definitions: Definitions;
   readonly log: Logger;
+  readonly clock: Clock;
   /** Runs of which this process remembers payload and outputs; the others are read again when needed. */
   readonly remembered: number;
   readonly readState: ReadState;
@@ -57,7 +60,7 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#memories = new Memories(options.definitions, options.pump, options.remembered);
-    this.#mirror = new StateMirror(options.readState);
+    this.#mirror = new StateMirror(options.readState, options.clock);
   }
 
   /** Keeps what a run was started with, so that it need not be read again. */
@@ -78,6 +81,14 @@ export class Executor {
   /** Run and fence of every attempt that was given out and is not yet answered. */
   *executing(): Iterable<readonly [string, number]> {
     for (const { message } of this.#executions.values()) yield [message.run, message.fence];
+  }
+
+  /** Whatever executes is nobody's any longer: handlers are aborted, and what they return goes nowhere. */
+  abandon(): void {
+    const executions = [...this.#executions.values()];
+    this.#executions.clear();
+    for (const { context } of executions) context?.abort(new DOMException("the process died", "AbortError"));
+    this.#onIdle?.();
   }
 
   /** Resolves when nothing executes. */
@@ -211,7 +222,7 @@ export class Executor {
         this.#options.log.error(`the ${execution.message.handler} hook of run ${run} failed`, thrown);
       else if (retryAtMs === undefined) this.#stepHook("onFailure", execution);
       else if (retry?.onRetry !== undefined) {
-        const delayMs = Math.max(retryAtMs - Date.now(), 0);
+        const delayMs = Math.max(retryAtMs - this.#options.clock.now(), 0);
         this.#aside("onRetry", execution, () => retry.onRetry?.(attempt, thrown, delayMs));
       }
     });
@@ -230,10 +241,13 @@ export class Executor {
   /** Sends the end of an attempt. Until it is answered the attempt counts as executing. */
   #report(execution: Execution, command: string, recorded: (result: ResultMessage) => void): void {
     const { message } = execution;
+    // Aborted: the core has ended the attempt and would refuse its result.
+    if (this.#executions.get(execution.key) !== execution) return;
     const onResult = (result: ResultMessage, error: ErrorMessage | undefined): void => {
+      // What cannot be recorded fails the attempt, which is reported in its place.
+      if (error?.class === "invalid") return this.#threw(execution, new NonRetryableError(error.message));
       this.#executions.delete(execution.key);
       if (error === undefined) recorded(result);
-      else if (error.class === "invalid") this.#threw(execution, new NonRetryableError(error.message));
       // A late result is refused, as promised; everything else is worth a line.
       else if (error.code !== "attempt_ended")
         this.#options.log.error(`the result of run ${message.run} was refused: ${error.message}`);

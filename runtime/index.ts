@@ -38,6 +38,9 @@ export type {
 export type { Duration } from "./duration.ts";
 export * from "./errors.ts";
 export type { PublishedEvent } from "./events.ts";
+export type { Auth } from "./http/auth/guard.ts";
+export type { NodeHandler, NodeHandlerOptions } from "./http/node.ts";
+export type { HttpSettings } from "./http/options.ts";
 export type {
   HmacScheme,
   Repeats,
@@ -50,9 +53,6 @@ export type {
   Verifier,
 } from "./http/verify/index.ts";
 export { github, hmac, slack, standardWebhooks, stripe, verify } from "./http/verify/index.ts";
-export type { Auth } from "./http/auth/guard.ts";
-export type { NodeHandler, NodeHandlerOptions } from "./http/node.ts";
-export type { HttpSettings } from "./http/options.ts";
 export { WebhookError } from "./http/webhook/error.ts";
 export type { Logger } from "./log.ts";
 export type { Recorded } from "./recorded.ts";

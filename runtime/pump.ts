@@ -53,7 +53,7 @@ export class Pump {
   #seq = 0;
   #capacity: number | undefined;
   #flushing: NodeJS.Immediate | undefined;
-  #timer: Timer | undefined;
+  #stopTimer = (): void => {};
   #wakeAtMs = Number.POSITIVE_INFINITY;
   /** A timer of the core is due: it wants a request, if only an empty one. */
   #isDue = false;
@@ -68,10 +68,10 @@ export class Pump {
     this.#core = options.core;
   }
 
-  /** Adopts the core's wake-up. */
+  /** Adopts the core's wake-up. An inline core has none: it has answered when a request was submitted. */
   async open(): Promise<void> {
     const fd = this.#core.about.wake_fd;
-    if (fd === null) throw new Error("This core has no wake-up: it was opened inline.");
+    if (fd === null) return this.drain();
     this.#socket = await Bun.connect({
       fd,
       socket: { data: () => this.drain(), error: (_socket: unknown, error: Error) => this.#fail(error) },
@@ -120,7 +120,7 @@ export class Pump {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearImmediate(this.#flushing);
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     clearTimeout(this.#pause);
     this.#socket?.end();
     const sent = [...this.#sent.values()].flat();
@@ -171,7 +171,7 @@ export class Pump {
     const seq = this.#seq + 1;
     const capacity = this.#capacity === undefined ? "" : `,"capacity":${this.#capacity}`;
     const texts = commands.map((command) => command.text).join(",");
-    if (!this.#core.submit(`{"seq":${seq},"now_ms":${Date.now()}${capacity},"commands":[${texts}]}`)) {
+    if (!this.#core.submit(`{"seq":${seq},"now_ms":${this.#core.clock.now()}${capacity},"commands":[${texts}]}`)) {
       this.#queue.unshift(...commands);
       return false;
     }
@@ -179,6 +179,7 @@ export class Pump {
     this.#isDue = false;
     this.#seq = seq;
     this.#sent.set(seq, commands);
+    if (this.#core.about.wake_fd === null) this.#schedule();
     return true;
   }
 
@@ -240,16 +241,16 @@ export class Pump {
     const wakeAtMs = atMs ?? Number.POSITIVE_INFINITY;
     if (wakeAtMs === this.#wakeAtMs) return;
     this.#wakeAtMs = wakeAtMs;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimer();
     if (atMs === undefined || this.#isClosed) return;
-    const inMs = Math.min(Math.max(atMs - Date.now(), 0), LONGEST_TIMER_MS);
-    this.#timer = setTimeout(() => {
+    const { clock } = this.#core;
+    const inMs = Math.min(Math.max(atMs - clock.now(), 0), LONGEST_TIMER_MS);
+    this.#stopTimer = clock.after(inMs, () => {
       this.#wakeAtMs = Number.POSITIVE_INFINITY;
       this.#isDue = true;
       // While storage fails it waits with the rest.
       if (this.#pause === undefined) this.#submitQueued();
-    }, inMs);
+    });
   }
 
   /** The process lives while an answer is due. */

@@ -5,7 +5,7 @@ import { Executor } from "./executor.ts";
 import { limitKeys } from "./limit-keys.ts";
 import type { Logger } from "./log.ts";
 import type { RunMemory } from "./memory.ts";
-import { Core, type CoreConfig } from "./native/binding.ts";
+import type { Core } from "./native/binding.ts";
 import type { ResultMessage, RunRecordMessage } from "./native/protocol.ts";
 import { Polls } from "./polls.ts";
 import { Pump } from "./pump.ts";
@@ -13,7 +13,8 @@ import type { ReadState } from "./state.ts";
 import { type Ended, Waiters } from "./waiters.ts";
 
 export interface SessionOptions {
-  readonly core: CoreConfig;
+  /** Open, and closed with the session. */
+  readonly core: Core;
   readonly definitions: Definitions;
   /** Runs whose handlers execute at the same time. */
   readonly concurrency: number;
@@ -54,7 +55,8 @@ export class Session {
   readonly #options: SessionOptions;
   #failure: Error | undefined;
 
-  private constructor(core: Core, options: SessionOptions) {
+  private constructor(options: SessionOptions) {
+    const { core } = options;
     this.#core = core;
     this.#options = options;
     this.#pump = new Pump({
@@ -70,6 +72,7 @@ export class Session {
       pump: this.#pump,
       definitions: options.definitions,
       log: options.log,
+      clock: core.clock,
       remembered: Math.max(1_024, 4 * options.concurrency),
       readState: (workflow, keys) => {
         const query = JSON.stringify({ workflow, keys });
@@ -82,11 +85,11 @@ export class Session {
 
   /** Opens the database, makes the workflows known, and lets open runs continue. */
   static async open(options: SessionOptions): Promise<Session> {
-    const core = new Core(options.core);
+    const { core } = options;
     try {
       for (const commands of batches(defineCommands(options.definitions))) core.askAll(commands);
       // Nothing of it moves before the slots are offered below, when every workflow is known.
-      const session = new Session(core, options);
+      const session = new Session(options);
       await session.#pump.open();
       session.#pump.setCapacity(options.concurrency);
       return session;
@@ -99,7 +102,7 @@ export class Session {
   /** Starts a run and resolves after the commit. `wait`: also tells when it has ended. */
   async start(request: StartRequest, wait = false): Promise<StartedRun> {
     const command = `{"start":${this.#startText(request)}}`;
-    const createdAtMs = Date.now();
+    const createdAtMs = this.#core.clock.now();
     return new Promise((resolve, reject) => {
       this.#pump.send(command, (result, error) => {
         if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
@@ -117,7 +120,7 @@ export class Session {
   async publish(event: string, payload: string | undefined, starts: readonly StartRequest[]): Promise<string[]> {
     const texts = starts.map((request) => this.#startText(request)).join(",");
     const command = `{"publish":{"name":${JSON.stringify(event)}${field("payload", payload)},"starts":[${texts}]}}`;
-    const createdAtMs = Date.now();
+    const createdAtMs = this.#core.clock.now();
     return new Promise((resolve, reject) => {
       this.#pump.send(command, (result, error) => {
         if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
@@ -190,6 +193,8 @@ export class Session {
     if (this.#failure === undefined) {
       this.#pump.setCapacity(0);
       this.#polls.stop();
+      // When this is answered, the core has seen that it has no slots any more: nothing else begins.
+      await this.#pump.ask('{"echo":0}').catch((error) => this.#options.log.error("the engine does not answer", error));
       const { promise: patience, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, patienceMs);
       await Promise.race([this.#executor.idle(), patience]);
@@ -199,6 +204,14 @@ export class Session {
         .catch((error) => this.#options.log.error("the engine could not hand over its runs", error));
     }
     this.close();
+  }
+
+  /** Leaves the core as a process leaves it that dies: nothing is handed over, and it stays open. */
+  abandon(): void {
+    this.#polls.stop();
+    this.#executor.abandon();
+    this.#pump.close();
+    this.#waiters.notifyAll();
   }
 
   /** Ends at once. Durability does not depend on it. */

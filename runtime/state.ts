@@ -2,6 +2,7 @@
  * `ctx.state`: values are read through a mirror of the core's, changes are kept until the attempt ends and commit with
  * its result. `cronflow.state`, which all workflows share, changes in transactions of its own.
  */
+import type { Clock } from "./clock.ts";
 import type { State } from "./context.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { InvalidError } from "./errors.ts";
@@ -24,7 +25,10 @@ const MIRRORED = 10_000;
 export class StateMirror {
   readonly #held = new Map<string, Held>();
 
-  constructor(readonly read: ReadState) {}
+  constructor(
+    readonly read: ReadState,
+    readonly clock: Clock,
+  ) {}
 
   /** JSON text of a value, if there is one now. */
   get(workflowId: string, key: string): string | undefined {
@@ -38,7 +42,7 @@ export class StateMirror {
           : { text: JSON.stringify(found.value), expiresAtMs: found.expires_at_ms };
       this.#hold(place, held);
     }
-    return held.expiresAtMs !== undefined && held.expiresAtMs <= Date.now() ? undefined : held.text;
+    return held.expiresAtMs !== undefined && held.expiresAtMs <= this.clock.now() ? undefined : held.text;
   }
 
   /** The core has committed these values. */

@@ -8,7 +8,9 @@
 //!
 //! The workload: workflows of every kind of node, nested three deep (`flows`); functions that return, throw, decide,
 //! decide nonsense, hang, cancel and change the state (`handlers`); users who start, cancel, retry, replay, publish,
-//! approve, pause, and change what all share (`world/users`). Every value says whose it is (`workload`), so that the
+//! approve, pause, and change what all share (`world/users`). Messages are delivered again, events start runs, and
+//! workflows have schedules and polls (`schedules`), in zones in which the clocks on the walls are about to be changed;
+//! between two generations a workflow may get other schedules. Every value says whose it is (`workload`), so that the
 //! auditor can tell.
 //!
 //! The faults:
@@ -23,14 +25,18 @@
 //!   stored nothing that anyone sees until a process death brings it back, as `Store::commit` allows. A transaction
 //!   that defines a workflow is never applied under an error: only a store that breaks that contract could do so, and
 //!   the interrupted attempts it takes up would be counted twice.
-//! - **The clock** jumps by up to an hour in either direction.
+//! - **The clock** jumps by up to an hour, in some worlds by a year, in either direction; requests that were held up bring
+//!   an old time along.
+//! - **Polls** fail, give an item again, take long, and never answer.
 //! - **Handlers** fail with and without hope, take long, hang until they are timed out, and report after that.
 //!
 //! What must hold is read from the rows by the `oracle`, which goes through the tree of the definition by itself and
 //! shares no code with the machine; the `auditor` compares runs with each other, with the limits, and with the answers.
+//! Of the schedules it knows when the engine looked at which one, and reckons by itself which instants had to start a
+//! run then: these, and no others, must have theirs.
 //!
 //! Not modelled: a disk that lies about what it stored, two engines on one disk, damaged bytes (`tests/sqlite_files.rs`
-//! covers those), workflows that change between generations, values too large to be recorded, and which queued run of
+//! covers those), workflows whose nodes change between generations, values too large to be recorded, and which queued run of
 //! several goes first.
 //!
 //! Most worlds store in memory, where a commit is atomic by construction; one in [`SEEDS_PER_FILE`] uses a real

@@ -3,6 +3,7 @@
  * arrays are passed as they are, because a kept pointer goes stale (docs/ARCHITECTURE.md, "The door").
  */
 import { dlopen, FFIType } from "bun:ffi";
+import { type Clock, wallClock } from "../clock.ts";
 import { BugError, BusyError, type CronflowError, errorOf, InvalidError, UnavailableError } from "../errors.ts";
 import { ABI_VERSION, LIMITS, VERSION } from "./generated.ts";
 import { findLibrary } from "./library.ts";
@@ -40,7 +41,11 @@ export class Core {
   /** What the engine says of itself. */
   readonly about: AboutMessage;
 
-  constructor(config: CoreConfig, library: string = findLibrary()) {
+  constructor(
+    config: CoreConfig,
+    library: string = findLibrary(),
+    readonly clock: Clock = wallClock,
+  ) {
     this.#functions = load(library);
     const length = this.#write(JSON.stringify(config));
     this.#handle = this.#functions.cronflow_open(this.#input, length);
@@ -72,7 +77,7 @@ export class Core {
 
   /** The same for several commands in one transaction; throws the first refusal. */
   askAll(commands: readonly string[]): readonly ResultMessage[] {
-    const answer = this.call(`{"now_ms":${Date.now()},"commands":[${commands.join(",")}]}`);
+    const answer = this.call(`{"now_ms":${this.clock.now()},"commands":[${commands.join(",")}]}`);
     const request = answer.requests?.[0];
     const results = request?.results ?? [];
     const error = answer.error ?? request?.error ?? results.map(refusal).find((refused) => refused !== undefined);

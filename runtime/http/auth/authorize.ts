@@ -1,8 +1,8 @@
 /** The one place where it is decided whether a request may use the management routes. */
 import type { Context, MiddlewareHandler } from "hono";
 import { refuse } from "../answers.ts";
+import { isLocal } from "../connection.ts";
 import type { HttpOptions } from "../options.ts";
-import { isLocal } from "./peer.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** What the routes that need no auth set before: see `isOpen` of the route table. */

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
 import { milliseconds } from "../../duration.ts";
 import type { StartedRun, StartRequest } from "../../session.ts";
+import { keepOpen } from "../connection.ts";
 import type { HttpEngine } from "../engine.ts";
 import type { Verifier } from "../verify/verifier.ts";
 import type { Answer } from "./answer.ts";
@@ -105,6 +106,7 @@ export class Webhook {
   async #start(context: Context, { start, payload }: Received): Promise<Answer> {
     const { engine, options } = this;
     const isAwaited = options.respond === "result";
+    if (isAwaited) keepOpen(context);
     const started = await this.#startRun(start, isAwaited);
     const { runId, repeated } = started;
     if (options.onSuccess !== undefined) {

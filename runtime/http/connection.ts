@@ -1,13 +1,22 @@
-/** Who is at the other end of the connection. Headers such as `X-Forwarded-For` are not asked: anybody can write them. */
+/** The connection a request came by: who is at the other end, and how long it may be idle. Headers such as `X-Forwarded-For` are not asked: anybody can write them. */
 import type { Context } from "hono";
 
 /** Whether a request comes from this machine; `undefined` when nobody knows. */
 export function isLocal(context: Context): boolean | undefined {
-  // The routes' own server, or that of an app they are mounted in, as Bun or Hono hand it on.
-  const env: unknown = context.env;
-  const server = hasField(env, "server") ? env.server : env;
+  const server = serverOf(context);
   const address = hasField(server, "incoming") ? ofNode(server.incoming) : ofBun(server, context.req.raw);
   return address === undefined ? undefined : LOOPBACK.test(String(address));
+}
+
+/** Lets a connection be idle as long as its answer takes: Bun ends others after some time. */
+export function keepOpen(context: Context): void {
+  const server = serverOf(context);
+  if (hasField(server, "timeout") && typeof server.timeout === "function") server.timeout(context.req.raw, 0);
+}
+
+/** The routes' own server, or that of an app they are mounted in, as Bun or Hono hand it on. */
+function serverOf({ env }: Context): unknown {
+  return hasField(env, "server") ? env.server : env;
 }
 
 /** Of the request that a server in Node's manner has, as `@hono/node-server` hands it on. */
