@@ -110,10 +110,10 @@ impl Trace {
         for byte in event.bytes() {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
         }
-        if self.last.len() == self.kept {
+        self.last.push_back(event);
+        if self.last.len() > self.kept {
             self.last.pop_front();
         }
-        self.last.push_back(event);
     }
 
     /// The hash of all events.

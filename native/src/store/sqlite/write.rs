@@ -380,7 +380,8 @@ mod tests {
         let statements: Vec<&str> = source
             .split('"')
             .filter(|text| {
-                ["INSERT INTO", "INSERT OR ", "UPDATE ", "DELETE FROM"].iter().any(|verb| text.starts_with(verb)) && text.len() > 20
+                ["INSERT INTO", "INSERT OR ", "UPDATE ", "DELETE FROM"].iter().any(|verb| text.starts_with(verb))
+                    && text.len() > 20
             })
             .collect();
         for table in ["workflow_runs", "steps", "timers", "state", "schedules"] {
