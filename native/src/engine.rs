@@ -14,11 +14,13 @@ mod polls;
 mod query;
 mod rate;
 mod repeats;
+mod restart;
 mod retry;
 mod runs;
 mod schedules;
 mod slots;
 mod state;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -49,6 +51,7 @@ struct Active {
 pub struct Engine {
     store: Box<dyn Store>,
     about: serde_json::Value,
+    node: u8,
     ids: IdSource,
     catalog: Catalog,
     active: HashMap<RunId, Active>,
@@ -81,6 +84,8 @@ pub struct Engine {
     repeats: Repeats,
     /// What is in memory may differ from what is stored.
     stale: bool,
+    /// What is in memory is to be forgotten.
+    restarts: bool,
     /// What the open transaction has caused.
     effects: Vec<Effect>,
     defined: Vec<(String, Option<Versions>)>,
@@ -90,11 +95,16 @@ impl Engine {
     /// An engine over a store, with its clock not yet started and no workflow defined. `about` is what it says of
     /// itself; `node` tells its run ids from those of other engines over the same store; `secret` is what tokens are
     /// made of.
-    pub fn open(mut store: Box<dyn Store>, node: u8, secret: Secret, about: serde_json::Value) -> Result<Engine> {
+    pub fn open(store: Box<dyn Store>, node: u8, secret: Secret, about: serde_json::Value) -> Result<Engine> {
+        Engine::over(store, node, Arc::new(secret), about)
+    }
+
+    fn over(mut store: Box<dyn Store>, node: u8, secret: Arc<Secret>, about: serde_json::Value) -> Result<Engine> {
         let ids = IdSource::new(node, store.last_run()?);
         let mut engine = Engine {
             store,
             about,
+            node,
             ids,
             catalog: Catalog::default(),
             active: HashMap::new(),
@@ -105,7 +115,7 @@ impl Engine {
             next_timer: None,
             timers_changed: true,
             told_wake_at_ms: None,
-            secret: Arc::new(secret),
+            secret,
             circuits: BTreeMap::new(),
             needs: VecDeque::new(),
             deliveries: VecDeque::new(),
@@ -115,6 +125,7 @@ impl Engine {
             clock_ms: i64::MIN,
             repeats: Repeats::default(),
             stale: false,
+            restarts: false,
             effects: Vec::new(),
             defined: Vec::new(),
         };

@@ -70,7 +70,7 @@ impl Core {
     pub fn call(&self, request: &[u8]) -> Vec<u8> {
         let answered = match &self.body {
             Body::Failed(error) => Err(error.clone()),
-            Body::Inline(engine) => process_inline(engine, request),
+            Body::Inline(engine) => self.call_inline(engine, request),
             Body::Threaded(inbox) => call_thread(inbox, request),
         };
         answered.unwrap_or_else(|error| error_json(&error))
@@ -81,15 +81,26 @@ impl Core {
         match &self.body {
             Body::Failed(_) => Err(Refused::OpenFailed),
             Body::Inline(engine) => {
-                let answer = process_inline(engine, &request).map_err(|error| match error.code {
+                let submitted = inline(engine, |engine| engine.process(&[&request]));
+                let answers = submitted.map_err(|error| match error.code {
                     Code::Closed => Refused::Closed,
                     _ => Refused::Poisoned,
                 })?;
-                self.outbox.put(answer);
+                answers.into_iter().for_each(|answer| self.outbox.put(answer));
                 Ok(())
             }
             Body::Threaded(inbox) => inbox.put(Item { request, reply: None }),
         }
+    }
+
+    /// Without a thread: what the commit has caused besides is for the next `take`.
+    fn call_inline(&self, engine: &Mutex<Option<Engine>>, request: &[u8]) -> crate::error::Result<Vec<u8>> {
+        let (answer, news) = inline(engine, |engine| engine.process_call(request))?;
+        news.into_iter().for_each(|news| self.outbox.put(news));
+        if restart(engine)? {
+            self.outbox.forget();
+        }
+        Ok(answer)
     }
 
     /// The next answer, if it is not longer than `cap`; else its length.
@@ -172,13 +183,17 @@ fn call_thread(inbox: &Inbox, request: &[u8]) -> crate::error::Result<Vec<u8>> {
     })
 }
 
-fn process_inline(engine: &Mutex<Option<Engine>>, request: &[u8]) -> crate::error::Result<Vec<u8>> {
+/// The engine at work on the calling thread.
+fn inline<T>(engine: &Mutex<Option<Engine>>, work: impl FnOnce(&mut Engine) -> T) -> crate::error::Result<T> {
+    lock(engine).as_mut().map(work).ok_or_else(|| Error::new(Code::Closed, "the engine is closed"))
+}
+
+/// Restarts an engine that was asked to. One that cannot read its store again stays closed.
+fn restart(engine: &Mutex<Option<Engine>>) -> crate::error::Result<bool> {
     let mut engine = lock(engine);
-    let Some(open) = engine.as_mut() else {
-        return Err(Error::new(Code::Closed, "the engine is closed"));
-    };
-    let mut answers = open.process(&[request]);
-    answers.pop().ok_or_else(|| Error::bug("a request was not answered"))
+    let Some(asked) = engine.take_if(|open| open.wants_restart()) else { return Ok(false) };
+    *engine = Some(asked.restarted()?);
+    Ok(true)
 }
 
 fn poisoned() -> Error {

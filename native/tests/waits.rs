@@ -439,6 +439,24 @@ fn on_timeout_is_called_when_nobody_has_answered() {
     });
 }
 
+/// Found by the simulator, seed 118884.
+#[test]
+fn an_approval_that_expired_while_it_was_being_told_does_not_wait_again_when_the_clock_goes_back() {
+    live(|world| {
+        let more = json!({ "wait_ms": 100, "on_timeout": true, "on_pause": true });
+        world.define_nodes("orders", json!([approval(more), step("after")]));
+        let run = world.start("orders");
+        assert_eq!(world.executing(&run), ["ask:on_pause"]);
+        world.advance(100);
+        assert_eq!(world.executing(&run), ["ask:on_timeout"]);
+        world.now_ms -= 90;
+        world.advance(1);
+        assert_eq!(world.executing(&run), ["ask:on_timeout"]);
+        world.finish(&run, "ask:on_timeout", 1);
+        world.finish(&run, "after", 1);
+    });
+}
+
 #[test]
 fn on_pause_is_tried_again_with_the_same_token() {
     live(|world| {

@@ -44,6 +44,7 @@ impl Engine {
             Command::Polled(polled) => self.polled(&polled, now_ms)?,
             Command::Heartbeat(heartbeat) => self.heartbeat(&heartbeat),
             Command::Release {} => self.release(now_ms)?,
+            Command::Restart {} => self.want_restart()?,
             Command::Query(query) => {
                 let json = self.query(query, now_ms)?;
                 results.push_json(&json);
@@ -316,6 +317,7 @@ impl Engine {
                 let graph = self.catalog.stored(row.definition, &mut *self.store)?;
                 query::run(&mut *self.store, &row, graph.definition.version.as_deref(), after)
             }
+            Query::Waits { run } => self.waits_json(run),
             Query::Runs { workflow, status, since_ms, limit, cursor } => {
                 let workflow_id = workflow.map(Cow::into_owned);
                 let limit = limit.unwrap_or(100).clamp(1, limits::LIST_ROWS as u32);

@@ -80,6 +80,14 @@ impl Outbox {
         state.answers.push_front(answer);
     }
 
+    /// Drops what nobody has taken: the host it was for is dead.
+    pub fn forget(&self) {
+        let mut state = lock(&self.state);
+        state.answers.clear();
+        state.bytes = 0;
+        self.taken.notify_all();
+    }
+
     /// Nobody will take answers any more.
     pub fn close(&self) {
         lock(&self.state).closed = true;

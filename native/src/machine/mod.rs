@@ -34,6 +34,7 @@ mod run;
 mod schedule;
 mod token;
 mod wait;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ pub use run::{Beginning, begin_attempts, execute_effects, park, settle, start};
 pub use schedule::{Schedule, Surroundings, poll_backoff_ms};
 pub use token::{Secret, hash as token_hash};
 pub use wait::{filters, look_again};
+pub use waiting::{Waiting, What, waits};
 
 use crate::error::{Code, Error, Result};
 use crate::graph::Graph;

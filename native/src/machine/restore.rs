@@ -233,7 +233,13 @@ fn apply(run: &mut Run, step: &StepSummary, strict: bool, turn: &mut Turn<'_>) -
     };
     match step.status {
         StepStatus::Completed => return completed(run, at, step, strict, turn),
-        StepStatus::Cancelled => return Ok(false),
+        StepStatus::Cancelled => {
+            // Nobody had answered while somebody was still being told: what comes next has no row before it.
+            if step.handler == Handler::OnPause && wait::is_expired(run, at, turn) {
+                adopt(run, at, Handler::OnTimeout, turn);
+            }
+            return Ok(false);
+        }
         StepStatus::Interrupted => {
             adopt(run, at, step.handler, turn);
             run.paths[at].interruptions += 1;

@@ -127,6 +127,13 @@ pub fn due(run: &mut Run, at: PathId, turn: &mut Turn<'_>) {
     }
 }
 
+/// Whether nobody has approved in time, and a function is called for that.
+pub fn is_expired(run: &Run, at: PathId, turn: &Turn<'_>) -> bool {
+    let path = &run.paths[at];
+    let calls = matches!(turn.graph.node(path.node).kind, Kind::Approval { on_timeout: true, .. });
+    calls && matches!(path.wait, Wait::Approval { until_ms: Some(until_ms) } if until_ms <= turn.now_ms)
+}
+
 fn expire(run: &mut Run, at: PathId, turn: &mut Turn<'_>) {
     stop_asking(run, at, "timed_out", "nobody answered in time", turn);
     run.paths[at].wait = Wait::Nothing;

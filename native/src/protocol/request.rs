@@ -77,6 +77,9 @@ pub enum Command<'a> {
     Heartbeat(Heartbeat),
     /// The host stops: attempts it could not finish go to the next start and are not counted as deaths.
     Release {},
+    /// Forgets, once this request is committed, all that is not stored, as the death of the process does: workflows are
+    /// to be defined and slots to be offered again. Only an engine without a thread does it, for tests.
+    Restart {},
     /// Reads, and changes nothing.
     #[serde(borrow)]
     Query(Query<'a>),
@@ -350,6 +353,11 @@ pub enum Query<'a> {
         /// Only attempts after this sequence.
         #[serde(default)]
         after: u32,
+    },
+    /// What a run waits for or executes now.
+    Waits {
+        /// The run.
+        run: RunId,
     },
     /// Several runs, newest first.
     Runs {
