@@ -11,7 +11,7 @@ const KINDS = ["bun", "hono", "cronflow"] as const;
 const NAMES = { bun: "Bun.serve, JSON echo", hono: "Hono, JSON echo", cronflow: "cronflow-ffi, durable 202 + run" };
 const CONNECTIONS = [1, 16, 64, 256];
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
-const MILLISECONDS = 3_000;
+const MILLISECONDS = 2_000;
 
 type Kind = (typeof KINDS)[number];
 interface Measured {

@@ -41,6 +41,8 @@ struct State {
     bytes: usize,
     refuses: Option<Refused>,
     ended: bool,
+    /// The engine thread sleeps. Waking one that does not costs a system call for nothing.
+    sleeps: bool,
 }
 
 #[derive(Debug, Default)]
@@ -62,8 +64,11 @@ impl Inbox {
         }
         state.bytes = bytes;
         state.items.push_back(item);
+        let wakes = std::mem::take(&mut state.sleeps);
         drop(state);
-        self.changed.notify_all();
+        if wakes {
+            self.changed.notify_all();
+        }
         Ok(())
     }
 
@@ -74,6 +79,7 @@ impl Inbox {
             if state.refuses.is_some() {
                 return None;
             }
+            state.sleeps = true;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let mut bytes = 0;
