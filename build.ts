@@ -24,6 +24,7 @@ const tasks: Record<string, Task> = {
     summary: "the kill test with 200 kills",
     run: async () => shown([BUN, "test", "runtime/recovery"], { KILLS: "200" }),
   },
+  fuzz: { summary: "a million hostile requests: --seed S, --requests N", run: async (rest) => fuzz(rest) },
   bench: { summary: `the benchmarks: ${BENCHMARKS.join(", ")}`, run: async (rest) => bench(rest) },
   format: { summary: "format Rust and TypeScript", run: async () => format() },
 };
@@ -118,6 +119,12 @@ async function simulate(rest: string[]): Promise<void> {
     "--",
     ...rest,
   ]);
+}
+
+async function fuzz(rest: string[]): Promise<void> {
+  await dependencies();
+  await native();
+  await shown([BUN, "runtime/http/fuzz/main.ts", ...rest]);
 }
 
 async function bench(names: string[]): Promise<void> {

@@ -1,18 +1,20 @@
 /** The engine as users hold it: define, start, trigger, look, stop. Assembly; the rules are in the core. */
 import type { Hono } from "hono";
-import { type AnyWorkflow, type PayloadOf, type RunOutputOf, Workflow } from "./builder/workflow.ts";
-import { Definition, type WorkflowOptions } from "./definition.ts";
+import type { Closed, NoSteps, Passing, Uses } from "./builder/types.ts";
+import { type AnyWorkflow, type NoTrigger, type PayloadOf, type RunOutputOf, Workflow } from "./builder/workflow.ts";
+import { Definition, type SecretReferences, type WorkflowOptions } from "./definition.ts";
 import { Definitions } from "./definitions.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { InvalidError, NotFoundError, type RecordedError, RunError, UnavailableError } from "./errors.ts";
 import { listenersOf, type PublishedEvent } from "./events.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { hasStarted, stopEarlier } from "./hot.ts";
 import { HttpInterface } from "./http/interface.ts";
 import { type NodeHandler, type NodeHandlerOptions, nodeHandler } from "./http/node.ts";
 import type { HttpSettings } from "./http/options.ts";
 import { decode, encode } from "./json.ts";
 import type { Logger } from "./log.ts";
-import { Core } from "./native/binding.ts";
+import { Core, type CoreConfig } from "./native/binding.ts";
 import { LIMITS } from "./native/generated.ts";
 import type { ApprovalMessage, RunRecordMessage, ScheduleMessage } from "./native/protocol.ts";
 import {
@@ -26,6 +28,10 @@ import {
 } from "./records.ts";
 import { type Schedule, scheduleOf } from "./schedules.ts";
 import { parse } from "./schema.ts";
+import { masked } from "./services/secrets/known.ts";
+import { maskingLog } from "./services/secrets/masking.ts";
+import type { ServiceSettings } from "./services/services.ts";
+import type { AnyService } from "./services/types.ts";
 import { hasEnded, Session, type StartedRun } from "./session.ts";
 import { SharedState } from "./state.ts";
 import type { Ended } from "./waiters.ts";
@@ -38,8 +44,10 @@ export interface EngineOptions extends HttpSettings {
   readonly durability?: "full" | "relaxed";
   /** Runs whose handlers execute at the same time. Default 256. */
   readonly concurrency?: number;
-  /** Default `console`. */
+  /** Default `console`. One that is given gets a line for each call of a service, too, at debug level. */
   readonly log?: Logger;
+  /** Services of every workflow. Declare their types in `GlobalServices`. */
+  readonly services?: readonly AnyService[];
 }
 
 export interface StartOptions extends EngineOptions {
@@ -83,13 +91,37 @@ export interface ApprovalAnswer {
   readonly [field: string]: unknown;
 }
 
+/** What an engine stands on, where the test kit brings its own. */
+export interface Foundation {
+  readonly definitions: Definitions;
+  readonly openCore: (config: CoreConfig) => Core;
+  /** What stands for services. */
+  readonly services: Pick<ServiceSettings, "intercept" | "isReplaced">;
+}
+
+/** What of an engine is only for the test kit. */
+export interface Inside {
+  readonly options: EngineOptions;
+  readonly definitions: Definitions;
+  /** The started session; throws when there is none. */
+  readonly session: () => Session;
+  /** Loses what is not stored, as the death of the process does, and goes on as the next process would. */
+  readonly crash: () => Promise<void>;
+}
+
+/** The inside of an engine. */
+export let insideOf: (engine: Cronflow) => Inside;
+
+type NoSecrets = Readonly<Record<never, never>>;
+
 /** How long `stop` and signals wait for handlers that execute. */
 const PATIENCE_MS = 10_000;
 
 /** A durable workflow engine over one database file. */
 export class Cronflow {
   readonly #options: EngineOptions;
-  readonly #definitions = new Definitions();
+  readonly #foundation: Foundation | undefined;
+  readonly #definitions: Definitions;
   /** Values that all workflows share. Every change is a transaction of its own. */
   readonly state: SharedState = new SharedState((command) => this.#running().ask(command));
   #session: Session | undefined;
@@ -98,9 +130,24 @@ export class Cronflow {
   #log: Logger;
   #removeListeners = (): void => {};
 
-  constructor(options: EngineOptions = {}) {
+  static {
+    insideOf = (engine) => ({
+      options: engine.#options,
+      definitions: engine.#definitions,
+      session: () => engine.#running(),
+      crash: async () => {
+        engine.#session = await engine.#running().restarted();
+        await engine.#session.listen();
+      },
+    });
+  }
+
+  /** @param foundation For the test kit. */
+  constructor(options: EngineOptions = {}, foundation?: Foundation) {
     this.#options = options;
-    this.#log = options.log ?? console;
+    this.#foundation = foundation;
+    this.#definitions = foundation?.definitions ?? new Definitions();
+    this.#log = maskingLog(options.log ?? console);
     this.#http = new HttpInterface(options, {
       definitions: this.#definitions,
       session: () => this.#running(),
@@ -114,7 +161,9 @@ export class Cronflow {
   }
 
   /** Begins a workflow. Its steps are added by the methods of what is returned, before `start`. */
-  define(options: WorkflowOptions): Workflow {
+  define<const Services extends readonly AnyService[] = readonly [], Secrets extends SecretReferences = NoSecrets>(
+    options: WorkflowOptions<Services, Secrets, Uses<Services, Secrets>>,
+  ): Workflow<NoTrigger, undefined, NoSteps, NoSteps, Passing, Closed, Uses<Services, Secrets>> {
     if (this.#session !== undefined || this.#starting !== undefined) {
       throw new InvalidError(
         "definition_invalid",
@@ -175,16 +224,17 @@ export class Cronflow {
   /** The outcome of a run, read if it is not known from its end. */
   async #outcome(runId: string, known: Promise<Ended> | undefined, signal?: AbortSignal): Promise<unknown> {
     const session = this.#running();
-    const ended = known ?? session.ended(runId, signal);
+    let ended = known ?? session.ended(runId, signal);
     let record = known === undefined ? await session.runOrWait(runId) : undefined;
-    if (record === undefined || !hasEnded(record)) {
+    while (record === undefined || !hasEnded(record)) {
       const { completed } = await ended;
       signal?.throwIfAborted();
       if (completed !== undefined) return decode(completed.output);
-      record = await this.#running().run(runId);
+      // It may have been taken up again before it was read: then its next end counts.
+      ended = this.#running().ended(runId, signal);
+      record = await this.#running().runOrWait(runId);
     }
     if (record.status === "completed") return record.output;
-    if (!hasEnded(record)) throw new UnavailableError("closed", `The engine was stopped before run ${runId} ended.`);
     throw new RunError(runId, record.status as RunError["status"], record.error as RecordedError);
   }
 
@@ -211,7 +261,8 @@ export class Cronflow {
 
   /** Ends a run as cancelled. Throws a `ConflictError` when it has already ended. */
   async cancelRun(runId: string, reason?: string): Promise<void> {
-    await this.#running().ask(`{"cancel":${JSON.stringify({ run: runId, reason })}}`);
+    const shown = reason === undefined ? undefined : masked(String(reason));
+    await this.#running().ask(`{"cancel":${JSON.stringify({ run: runId, reason: shown })}}`);
   }
 
   /** Takes a run up again that has failed, was cancelled or is stuck: what it has completed is not executed again. */
@@ -339,18 +390,23 @@ export class Cronflow {
   }
 
   async #open(options: StartOptions): Promise<void> {
-    const { database = "./cronflow.db", durability = "full", concurrency = 256, log = console } = options;
+    const { database = "./cronflow.db", durability = "full", concurrency = 256, services } = options;
+    const log = maskingLog(options.log ?? console);
     this.#log = log;
+    await stopEarlier();
     const serve = this.#http.prepare(options);
     const session = await Session.open({
-      core: new Core({ database, durability }),
+      core: this.#foundation?.openCore({ database, durability }) ?? new Core({ database, durability }),
       definitions: this.#definitions,
       concurrency,
       log,
+      services: { everywhere: services, engine: this, callLog: options.log && log, ...this.#foundation?.services },
     });
     this.#session = session;
-    this.#listen(options.handleSignals ?? true);
+    // Without a file and a thread there is nothing to close in order.
+    if (this.#foundation === undefined) this.#listen(options.handleSignals ?? true);
     try {
+      await session.listen();
       serve();
     } catch (error) {
       await this.stop();
@@ -401,7 +457,9 @@ export class Cronflow {
     };
     process.on("exit", onExit);
     if (handleSignals) for (const signal of SIGNALS) process.once(signal, onSignal);
+    const hasStopped = hasStarted(this);
     this.#removeListeners = () => {
+      hasStopped();
       process.off("exit", onExit);
       for (const signal of SIGNALS) process.off(signal, onSignal);
     };

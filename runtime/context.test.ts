@@ -1,10 +1,11 @@
 /** What a handler sees of its run, from wherever in the loops it is called. */
 import { expect, test } from "bun:test";
 import { Workflow } from "./builder/workflow.ts";
-import { AttemptContext, type AttemptMessage, type State } from "./context.ts";
+import { AttemptContext, type AttemptMessage, type ContextServices, type State } from "./context.ts";
 import { Definition } from "./definition.ts";
 import { CancelSignal } from "./errors.ts";
 import type { RunMemory } from "./memory.ts";
+import type { GlobalServices } from "./services/global.ts";
 
 const definition = new Workflow(new Definition({ id: "w", name: "W", tags: ["a"] }))
   .step("first", () => 1)
@@ -24,6 +25,8 @@ const definition = new Workflow(new Definition({ id: "w", name: "W", tags: ["a"]
   .forEach("other", [1], (_item, flow) => flow.step("elsewhere", () => 1))
   .humanInTheLoop({ name: "ok", approvalUrl: (token) => `/${token}` }).definition;
 
+const NO_SERVICES: ContextServices = { of: () => ({}) as GlobalServices, secretsOf: () => ({}) };
+
 function contextOf(step: string, message: Partial<AttemptMessage>, outputs: Record<string, string | undefined> = {}) {
   const memory: RunMemory = {
     runId: "run_1",
@@ -36,7 +39,7 @@ function contextOf(step: string, message: Partial<AttemptMessage>, outputs: Reco
     outputs: new Map(Object.entries(outputs)),
     bodies: new Map(),
   };
-  const parts = { memory, definition, state: {} as State, log: console };
+  const parts = { memory, definition, state: {} as State, log: console, services: NO_SERVICES };
   return new AttemptContext({ ...parts, node: definition.node(step), message: { step, attempt: 1, ...message } });
 }
 

@@ -7,13 +7,15 @@ import type { Logger } from "./log.ts";
 import { type Iteration, iterationIn, type RunMemory } from "./memory.ts";
 import type { HandlerName } from "./native/protocol.ts";
 import { nodeKey } from "./scope.ts";
+import type { GlobalServices } from "./services/global.ts";
+import type { Services } from "./services/services.ts";
 import { recordedSteps } from "./steps.ts";
 
 export type { RunMemory } from "./memory.ts";
 
 /** What started a run. */
 export interface TriggerInfo {
-  readonly type: "webhook" | "manual" | "schedule" | "interval" | "event" | "poll" | "subflow";
+  readonly type: "webhook" | "manual" | "schedule" | "interval" | "event" | "poll" | "service" | "subflow";
   /** Of a webhook: the request's method and path. */
   readonly method?: string;
   readonly path?: string;
@@ -25,12 +27,14 @@ export interface TriggerInfo {
   readonly headers?: Readonly<Record<string, string>>;
   /** Of a webhook with `parseRawBody: true`. */
   readonly rawBody?: string;
-  /** Of a schedule, an interval or a poll: its name. */
+  /** Of a schedule, an interval, a poll or a service's trigger: its name. */
   readonly name?: string;
   /** Of a schedule or an interval: the instant it was started for, ISO 8601. */
   readonly scheduledAt?: string;
-  /** Of a poll: the id of the item. */
+  /** Of a poll: the id of the item; of a service's trigger: of the message, if it has one. */
   readonly id?: string;
+  /** Of a service's trigger: the service's name. */
+  readonly service?: string;
   /** Of an event: its name. */
   readonly event?: string;
   /** Of a subflow: the run that waits for it. */
@@ -77,6 +81,8 @@ export interface Context<Payload, Last, Steps> {
   readonly meta: WorkflowMeta;
   readonly trigger: TriggerInfo;
   readonly state: State;
+  /** The services of the engine, and those of the workflow. */
+  readonly services: GlobalServices;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   /** The same for every attempt of this step of this run: give it to whatever must not happen twice. */
@@ -117,6 +123,8 @@ export interface PauseContext<Payload, Last, Steps> extends Context<Payload, Las
 /** A context of which nothing is known at compile time: that of hooks. */
 export interface AnyContext extends Context<unknown, unknown, Readonly<Record<string, { readonly output: unknown }>>> {
   readonly error?: RecordedError | undefined;
+  /** Those that the workflow names. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** In the body of a `forEach`. */
   readonly item?: unknown;
   /** In the body of a `forEach` or `batch`. */
@@ -152,7 +160,11 @@ export interface AttemptParts {
   readonly definition: Definition;
   readonly state: State;
   readonly log: Logger;
+  readonly services: ContextServices;
 }
+
+/** What services give to a context. */
+export type ContextServices = Pick<Services, "of" | "secretsOf">;
 
 /** One attempt's view of its run. Values are decoded when they are asked for, each attempt has its own. */
 export class AttemptContext implements AnyContext {
@@ -199,6 +211,16 @@ export class AttemptContext implements AnyContext {
 
   get state(): State {
     return this.#parts.state;
+  }
+
+  get services(): GlobalServices {
+    const { services, definition, memory, message } = this.#parts;
+    return this.#keep("services", services.of(definition, { run: memory.runId, step: message.step }));
+  }
+
+  get secrets(): Readonly<Record<string, string>> {
+    const { services, definition } = this.#parts;
+    return this.#keep("secrets", services.secretsOf(definition));
   }
 
   get attempt(): number {

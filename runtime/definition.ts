@@ -19,6 +19,7 @@ export type {
   QueueOptions,
   RateLimitOptions,
   RetryOptions,
+  SecretReferences,
   StepOptions,
   WorkflowOptions,
 } from "./definition/options.ts";

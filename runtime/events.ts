@@ -38,7 +38,7 @@ export async function listenersOf(
       if (payload !== undefined) starts.push({ workflowId, payload: payload.text, trigger });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      log.warn(`event \`${event}\` starts no run of workflow \`${workflowId}\`: ${message}`);
+      log.warn(`event ${JSON.stringify(event)} starts no run of workflow \`${workflowId}\`: ${message}`);
       refused.push({ workflowId, message });
     }
   }

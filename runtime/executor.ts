@@ -1,7 +1,7 @@
 /** Calls the user's functions as the core says, and reports how they ended. */
 
 import type { Clock } from "./clock.ts";
-import { AttemptContext } from "./context.ts";
+import { AttemptContext, type ContextServices } from "./context.ts";
 import type { NodeSpec } from "./definition.ts";
 import type { Definitions } from "./definitions.ts";
 import { milliseconds } from "./duration.ts";
@@ -22,6 +22,7 @@ import type {
 } from "./native/protocol.ts";
 import type { Pump } from "./pump.ts";
 import { nodeKey } from "./scope.ts";
+import { masked, refuseSecrets } from "./services/secrets/known.ts";
 import { AttemptState, type ReadState, StateMirror } from "./state.ts";
 import type { Ended } from "./waiters.ts";
 
@@ -45,6 +46,7 @@ export interface ExecutorOptions {
   /** Runs of which this process remembers payload and outputs; the others are read again when needed. */
   readonly remembered: number;
   readonly readState: ReadState;
+  readonly services: ContextServices;
   /** A run has ended. */
   readonly onFinished: (runId: string, ended: Ended) => void;
 }
@@ -119,7 +121,7 @@ export class Executor {
     const { message } = execution;
     // Aborted while its run was being read.
     if (this.#executions.get(execution.key) !== execution) return;
-    const { log } = this.#options;
+    const { log, services } = this.#options;
     const { definition } = memory;
     execution.memory = memory;
     if (definition === undefined) return this.#isMissing(execution);
@@ -127,7 +129,7 @@ export class Executor {
       execution.node = nodeOf(definition, message, memory);
       execution.state = new AttemptState(this.#mirror, memory.workflowId);
       const { node, state } = execution;
-      execution.context = new AttemptContext({ memory, node, message, definition, state, log });
+      execution.context = new AttemptContext({ memory, node, message, definition, state, log, services });
       if (handlerOf(definition, node, message) === undefined) return this.#isMissing(execution);
       if (node?.options.cache !== undefined && (message.handler ?? "body") === "body") this.#recall(execution);
       else this.#call(execution);
@@ -149,6 +151,7 @@ export class Executor {
     const options = node?.options.cache;
     if (options === undefined || context === undefined) return;
     const key = JSON.stringify(String(options.key(context)));
+    refuseSecrets(key, `cache key of step \`${message.step}\``);
     execution.cache = `,"cache":{"key":${key},"ttl_ms":${milliseconds(options.ttl)}}`;
     const command = `{"recall":{"run":"${message.run}","fence":${message.fence},"key":${key}}}`;
     const onResult = (result: ResultMessage, error: ErrorMessage | undefined): void => {
@@ -205,7 +208,10 @@ export class Executor {
   #threw(execution: Execution, thrown: unknown): void {
     const { run, fence, step, attempt } = execution.message;
     if (thrown instanceof CancelSignal) {
-      const reason = thrown.message.toWellFormed().slice(0, LIMITS.REASON_BYTES >> 2) || "cancelled";
+      const reason =
+        masked(thrown.message)
+          .toWellFormed()
+          .slice(0, LIMITS.REASON_BYTES >> 2) || "cancelled";
       const command = `{"resolve":{"run":"${run}","fence":${fence},"cancel":${JSON.stringify(reason)}}}`;
       return this.#report(execution, command, () => {});
     }
@@ -280,8 +286,10 @@ export class Executor {
     const isKnown = memory !== undefined && status === "completed" && (last === undefined || memory.outputs.has(last));
     const output = last === undefined ? undefined : memory?.outputs.get(last);
     this.#options.onFinished(run, isKnown ? { completed: { output } } : {});
-    // A hook still executes, and is given what is remembered.
-    if (memory?.definition?.options.hooks === undefined) this.#memories.forget(run);
+    // A hook that is called for this end still executes, and is given what is remembered.
+    const hooks = memory?.definition?.options.hooks;
+    const hook = status === "completed" ? hooks?.onSuccess : status === "failed" ? hooks?.onFailure : undefined;
+    if (hook === undefined) this.#memories.forget(run);
   }
 
   #abort({ run, fence, reason }: NonNullable<EffectMessage["abort"]>): void {

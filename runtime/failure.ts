@@ -1,13 +1,16 @@
 /** What is recorded of an error a handler threw. */
 import { type CronflowError, NonRetryableError, type RecordedError } from "./errors.ts";
 import { LIMITS } from "./native/generated.ts";
+import { masked } from "./services/secrets/known.ts";
+import { ServiceError } from "./services/service-error.ts";
 
-/** What is recorded of anything that can be thrown, cut to what may be recorded. */
+/** What is recorded of anything that can be thrown, without secrets, and cut to what may be recorded. */
 export function recordedError(thrown: unknown): RecordedError {
-  const cut = (text: unknown, length: number): string => String(text).toWellFormed().slice(0, length);
+  const cut = (text: unknown, length: number): string => masked(String(text)).toWellFormed().slice(0, length);
   const errorBytes = LIMITS.VALUE_BYTES >> 6;
   if (thrown instanceof Error) {
-    const { name, message, stack } = thrown;
+    const { name, message } = thrown;
+    const stack = stackOf(thrown);
     const code = (thrown as { code?: unknown }).code;
     return {
       name: cut(name, 200),
@@ -20,7 +23,14 @@ export function recordedError(thrown: unknown): RecordedError {
   return { name: "NonError", message: cut(text, errorBytes) };
 }
 
+/** Where it was thrown; of what a service has thrown, there too. */
+function stackOf(thrown: Error): string | undefined {
+  const cause = thrown instanceof ServiceError && thrown.cause instanceof Error ? thrown.cause.stack : undefined;
+  return cause === undefined ? thrown.stack : `${thrown.stack}\ncaused by ${cause}`;
+}
+
 /** Whether another attempt may help, as far as the error itself says. */
 export function isRetryable(thrown: unknown): boolean {
+  if (thrown instanceof ServiceError) return isRetryable(thrown.cause);
   return !(thrown instanceof NonRetryableError) && (thrown as Partial<CronflowError> | null)?.kind !== "invalid";
 }

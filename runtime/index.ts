@@ -67,7 +67,25 @@ export type {
   StepStatus,
 } from "./records.ts";
 export type { Schedule } from "./schedules.ts";
-export type { Schema } from "./schema.ts";
+export type { Issue, Schema } from "./schema.ts";
+export { ServiceConfigError } from "./services/configuration.ts";
+export { defineService } from "./services/define.ts";
+export * from "./services/global.ts";
+export type { SecretReference, SecretSource, WithSecrets } from "./services/secrets/reference.ts";
+export { secret } from "./services/secrets/reference.ts";
+export { ServiceError } from "./services/service-error.ts";
+export type {
+  ActionsOf,
+  AnyService,
+  Emit,
+  Service,
+  ServiceEngine,
+  ServiceOptions,
+  ServiceParts,
+  ServiceSetup,
+  ServiceType,
+  TriggerContext,
+} from "./services/types.ts";
 export { SharedState } from "./state.ts";
 
 /** The default engine. */

@@ -4,8 +4,9 @@
  */
 import { InvalidError } from "./errors.ts";
 import { LIMITS } from "./native/generated.ts";
+import { refuseSecrets } from "./services/secrets/known.ts";
 
-/** JSON text of a value, or `undefined` for `undefined`. Throws an `InvalidError` that names the path. */
+/** JSON text of a value, or `undefined` for `undefined`. Throws an `InvalidError` that says what is wrong. */
 export function encode(value: unknown, what: string): string | undefined {
   switch (typeof value) {
     case "undefined":
@@ -21,6 +22,7 @@ export function encode(value: unknown, what: string): string | undefined {
           `the ${what} has ${text.length} characters, at most ${LIMITS.VALUE_BYTES} bytes are recorded`,
         );
       }
+      refuseSecrets(text, what);
       return text;
     }
   }

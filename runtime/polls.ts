@@ -40,6 +40,11 @@ export class Polls {
     });
   }
 
+  /** How many are being asked. */
+  get asking(): number {
+    return this.#asking.size;
+  }
+
   /** Aborts what is being asked. It is asked again by the next start. */
   stop(): void {
     const asking = [...this.#asking.values()];

@@ -27,7 +27,7 @@ const NOT_ANSWERED: ErrorMessage = {
 
 const COMMANDS_PER_REQUEST = 4_096;
 /** Commands after which a request does not wait for the end of the turn. */
-const FULL_REQUEST = 64;
+const FULL_REQUEST = 32;
 const CHARACTERS_PER_REQUEST = 8 << 20;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 2_000;
@@ -102,6 +102,11 @@ export class Pump {
   setCapacity(capacity: number): void {
     this.#capacity = capacity;
     this.#schedule();
+  }
+
+  /** How much the core has not answered, or not been told yet. */
+  get unanswered(): number {
+    return this.#queue.length + this.#sent.size + (this.#capacity !== undefined || this.#isDue ? 1 : 0);
   }
 
   /** Takes in everything the core has committed. */

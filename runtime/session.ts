@@ -9,6 +9,10 @@ import type { Core } from "./native/binding.ts";
 import type { ResultMessage, RunRecordMessage } from "./native/protocol.ts";
 import { Polls } from "./polls.ts";
 import { Pump } from "./pump.ts";
+import { Patience } from "./services/patience.ts";
+import { refuseSecrets } from "./services/secrets/known.ts";
+import { maskedJson } from "./services/secrets/masking.ts";
+import { type ServiceSettings, Services } from "./services/services.ts";
 import type { ReadState } from "./state.ts";
 import { type Ended, Waiters } from "./waiters.ts";
 
@@ -19,6 +23,8 @@ export interface SessionOptions {
   /** Runs whose handlers execute at the same time. */
   readonly concurrency: number;
   readonly log: Logger;
+  /** What is said of services besides those the workflows use. */
+  readonly services?: ServiceSettings;
 }
 
 /** A run to start: recorded text. */
@@ -44,6 +50,18 @@ export interface StartedRun {
   readonly stopWaiting: () => void;
 }
 
+/** What an engine is doing. */
+export interface Activity {
+  /** What tells each attempt that executes from the others. */
+  readonly executing: readonly string[];
+  /** Commands that are not answered yet. */
+  readonly commands: number;
+  /** Polls that are being asked. */
+  readonly polls: number;
+  /** Those who wait for the end of a run. */
+  readonly waiters: number;
+}
+
 const NOBODY_WAITS = (): void => {};
 
 export class Session {
@@ -51,6 +69,8 @@ export class Session {
   readonly #pump: Pump;
   readonly #executor: Executor;
   readonly #polls: Polls;
+  /** What handlers call by `ctx.services`. */
+  readonly services: Services;
   readonly #waiters = new Waiters();
   readonly #options: SessionOptions;
   #failure: Error | undefined;
@@ -59,6 +79,7 @@ export class Session {
     const { core } = options;
     this.#core = core;
     this.#options = options;
+    this.services = new Services({ ...options.services, definitions: options.definitions, log: options.log });
     this.#pump = new Pump({
       core,
       onEffect: (effect) => {
@@ -78,20 +99,21 @@ export class Session {
         const query = JSON.stringify({ workflow, keys });
         return (core.ask(`{"query":{"state":${query}}}`) as { values: ReturnType<ReadState> }).values;
       },
+      services: this.services,
       onFinished: (runId, ended) => this.#waiters.notify(runId, ended),
     });
     this.#polls = new Polls({ pump: this.#pump, definitions: options.definitions, log: options.log });
   }
 
-  /** Opens the database, makes the workflows known, and lets open runs continue. */
+  /** Opens the database, makes the workflows known, begins services, and lets open runs continue. */
   static async open(options: SessionOptions): Promise<Session> {
     const { core } = options;
     try {
       for (const commands of batches(defineCommands(options.definitions))) core.askAll(commands);
       // Nothing of it moves before the slots are offered below, when every workflow is known.
       const session = new Session(options);
-      await session.#pump.open();
-      session.#pump.setCapacity(options.concurrency);
+      await session.services.start();
+      await session.#begin();
       return session;
     } catch (error) {
       core.close();
@@ -99,8 +121,24 @@ export class Session {
     }
   }
 
+  async #begin(): Promise<void> {
+    try {
+      await this.#pump.open();
+      this.#pump.setCapacity(this.#options.concurrency);
+    } catch (error) {
+      this.services.abandon();
+      throw error;
+    }
+  }
+
+  /** Lets the triggers of services listen. Throws a `ServiceError` that names the one that cannot. */
+  listen(): Promise<void> {
+    return this.services.listen((request) => this.start(request));
+  }
+
   /** Starts a run and resolves after the commit. `wait`: also tells when it has ended. */
-  async start(request: StartRequest, wait = false): Promise<StartedRun> {
+  async start(given: StartRequest, wait = false): Promise<StartedRun> {
+    const request = withoutSecrets(given);
     const command = `{"start":${this.#startText(request)}}`;
     const createdAtMs = this.#core.clock.now();
     return new Promise((resolve, reject) => {
@@ -117,7 +155,9 @@ export class Session {
   }
 
   /** Tells an event to who waits, and starts runs of who listens: all of them in one transaction. Gives their ids. */
-  async publish(event: string, payload: string | undefined, starts: readonly StartRequest[]): Promise<string[]> {
+  async publish(event: string, payload: string | undefined, given: readonly StartRequest[]): Promise<string[]> {
+    refuseSecrets(event, "name of the event");
+    const starts = given.map(withoutSecrets);
     const texts = starts.map((request) => this.#startText(request)).join(",");
     const command = `{"publish":{"name":${JSON.stringify(event)}${field("payload", payload)},"starts":[${texts}]}}`;
     const createdAtMs = this.#core.clock.now();
@@ -137,6 +177,8 @@ export class Session {
   #startText(request: StartRequest): string {
     const { workflowId, payload, trigger, idempotency, delivery, delayMs, priority } = request;
     const keys = limitKeys(this.#options.definitions.current(workflowId)?.options, payload);
+    refuseSecrets(keys.concurrency, "key of the concurrency limit");
+    refuseSecrets(keys.rate, "key of the rate limit");
     const fields = [
       field("payload", payload),
       field("trigger", trigger),
@@ -190,28 +232,49 @@ export class Session {
 
   /** No new work; handlers may finish for `patienceMs`. What is left goes to the next start, uncounted. */
   async stop(patienceMs: number): Promise<void> {
+    const patience = new Patience(patienceMs);
+    const triggersEnded = this.services.endTriggers();
     if (this.#failure === undefined) {
       this.#pump.setCapacity(0);
       this.#polls.stop();
       // When this is answered, the core has seen that it has no slots any more: nothing else begins.
       await this.#pump.ask('{"echo":0}').catch((error) => this.#options.log.error("the engine does not answer", error));
-      const { promise: patience, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, patienceMs);
-      await Promise.race([this.#executor.idle(), patience]);
-      clearTimeout(timer);
+      await patience.has(this.#executor.idle());
       await this.#pump
         .ask('{"release":{}}')
         .catch((error) => this.#options.log.error("the engine could not hand over its runs", error));
     }
+    if (!(await patience.has(triggersEnded))) this.#options.log.error("triggers of services did not end in time");
+    await this.services.stop(patience);
+    patience.end();
     this.close();
   }
 
   /** Leaves the core as a process leaves it that dies: nothing is handed over, and it stays open. */
   abandon(): void {
     this.#polls.stop();
+    this.services.abandon();
     this.#executor.abandon();
     this.#pump.close();
     this.#waiters.notifyAll();
+  }
+
+  /** What the process would find that follows one that dies now. Only a core without a thread can be left so. */
+  restarted(): Promise<Session> {
+    this.abandon();
+    this.#core.ask('{"restart":{}}');
+    return Session.open(this.#options);
+  }
+
+  /** What keeps the engine from being at rest. Takes in first what the core has committed. */
+  activity(): Activity {
+    this.#pump.drain();
+    return {
+      executing: [...this.#executor.executing()].map(([run, fence]) => `${run}/${fence}`),
+      commands: this.#pump.unanswered,
+      polls: this.#polls.asking,
+      waiters: this.#waiters.count,
+    };
   }
 
   /** Ends at once. Durability does not depend on it. */
@@ -266,6 +329,14 @@ function* batches(commands: Iterable<string>): Iterable<string[]> {
     characters = 0;
   }
   if (batch.length > 0) yield batch;
+}
+
+/** What is recorded beside the payload has no secrets either: those of what triggers it are masked, others are refused. */
+function withoutSecrets(request: StartRequest): StartRequest {
+  refuseSecrets(request.idempotency?.key, "idempotency key");
+  refuseSecrets(request.delivery?.id, "id of the delivery");
+  const trigger = maskedJson(request.trigger);
+  return trigger === request.trigger ? request : { ...request, trigger };
 }
 
 /** Whether nothing more will happen to a run by itself. */

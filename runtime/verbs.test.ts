@@ -307,3 +307,16 @@ test("a delayed run waits, and can be cancelled before it begins", async () => {
   expect(engine.result(never)).rejects.toBeInstanceOf(RunError);
   expect(calls).toEqual(["soon"]);
 });
+
+test("what is no run id is refused as such", async () => {
+  const engine = testEngine();
+  engine.define({ id: "a" }).step("x", () => 1);
+  await engine.start();
+  for (const asked of [engine.inspect("run_1"), engine.cancelRun(""), engine.list({ cursor: "x" })]) {
+    const error = await asked.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(error).toMatchObject({ code: "run_id_invalid", message: "a run id is `run_` and 13 characters" });
+  }
+});

@@ -23,6 +23,13 @@ export class Waiters {
     });
   }
 
+  /** How many wait. */
+  get count(): number {
+    let count = 0;
+    for (const waiting of this.#waiting.values()) count += waiting.size;
+    return count;
+  }
+
   /** The run has ended. */
   notify(runId: string, ended: Ended): void {
     const waiting = this.#waiting.get(runId);

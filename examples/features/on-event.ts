@@ -39,6 +39,6 @@ rmSync(directory, { recursive: true });
 // Output:
 // A-1 [ "an invoice for A-1", "thank you for 200 €" ] []
 // A-2 [ "an invoice for A-2" ] []
-// event `order.paid` starts no run of workflow `invoice`: $.total: Invalid input: expected number, received undefined
-// event `order.paid` starts no run of workflow `thanks`: $.total: Invalid input: expected number, received undefined
+// event "order.paid" starts no run of workflow `invoice`: $.total: Invalid input: expected number, received undefined
+// event "order.paid" starts no run of workflow `thanks`: $.total: Invalid input: expected number, received undefined
 // A-3 [] [ "invoice", "thanks" ]

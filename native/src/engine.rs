@@ -33,7 +33,7 @@ use slots::Slots;
 
 use crate::error::{Class, Code, Error, Result};
 use crate::graph::Graph;
-use crate::ids::{IdSource, RunId};
+use crate::ids::{IdSource, NOT_A_RUN_ID, RunId};
 use crate::limits;
 use crate::machine::{Circuit, Circuits, Need, Run, Secret};
 use crate::model::ScheduleId;
@@ -271,7 +271,7 @@ impl Engine {
     ) -> Result<()> {
         let outcome = match command {
             Ok(command) => self.dispatch(command, now_ms, results),
-            Err(error) => Err(Error::new(Code::RequestInvalid, format!("unknown or malformed command: {error}"))),
+            Err(error) => Err(malformed(&error)),
         };
         match outcome {
             Err(error) if matches!(error.code.class(), Class::Unavailable | Class::Corrupt | Class::Bug) => Err(error),
@@ -317,6 +317,15 @@ fn parse_request(text: &[u8]) -> Result<Request<'_>> {
         return Err(invalid(format!("a request has at most {} commands", limits::COMMANDS_PER_REQUEST)));
     }
     Ok(request)
+}
+
+/// What is wrong with a command that could not be read. A run id comes from the user, the rest from the host.
+fn malformed(error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    match text.contains(NOT_A_RUN_ID) {
+        true => Error::new(Code::RunIdInvalid, NOT_A_RUN_ID),
+        false => Error::new(Code::RequestInvalid, format!("unknown or malformed command: {text}")),
+    }
 }
 
 /// What every request hears when none of them was done.

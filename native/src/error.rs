@@ -76,8 +76,6 @@ codes! {
         RunIdInvalid = "run_id_invalid",
         /// An idempotency key, reason or other text is empty or too long.
         TextInvalid = "text_invalid",
-        /// A page cursor was not given by this engine.
-        CursorInvalid = "cursor_invalid",
         /// The database path cannot be used: a directory, or in a directory that does not exist.
         PathInvalid = "path_invalid",
         /// The file is not a SQLite database.

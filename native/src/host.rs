@@ -81,8 +81,9 @@ impl Core {
         match &self.body {
             Body::Failed(_) => Err(Refused::OpenFailed),
             Body::Inline(engine) => {
-                let submitted = inline(engine, |engine| engine.process(&[&request]));
-                let answers = submitted.map_err(|error| match error.code {
+                let work = |engine: &mut Engine| engine.process(&[&request]);
+                let answers = inline(engine, work).and_then(|answers| self.restart(engine).map(|()| answers));
+                let answers = answers.map_err(|error| match error.code {
                     Code::Closed => Refused::Closed,
                     _ => Refused::Poisoned,
                 })?;
@@ -97,10 +98,19 @@ impl Core {
     fn call_inline(&self, engine: &Mutex<Option<Engine>>, request: &[u8]) -> crate::error::Result<Vec<u8>> {
         let (answer, news) = inline(engine, |engine| engine.process_call(request))?;
         news.into_iter().for_each(|news| self.outbox.put(news));
-        if restart(engine)? {
+        self.restart(engine)?;
+        Ok(answer)
+    }
+
+    /// Restarts an engine that was asked to, and drops what nobody has taken. One that cannot read its store again
+    /// stays closed.
+    fn restart(&self, engine: &Mutex<Option<Engine>>) -> crate::error::Result<()> {
+        let mut engine = lock(engine);
+        if let Some(asked) = engine.take_if(|open| open.wants_restart()) {
+            *engine = Some(asked.restarted()?);
             self.outbox.forget();
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// The next answer, if it is not longer than `cap`; else its length.
@@ -186,14 +196,6 @@ fn call_thread(inbox: &Inbox, request: &[u8]) -> crate::error::Result<Vec<u8>> {
 /// The engine at work on the calling thread.
 fn inline<T>(engine: &Mutex<Option<Engine>>, work: impl FnOnce(&mut Engine) -> T) -> crate::error::Result<T> {
     lock(engine).as_mut().map(work).ok_or_else(|| Error::new(Code::Closed, "the engine is closed"))
-}
-
-/// Restarts an engine that was asked to. One that cannot read its store again stays closed.
-fn restart(engine: &Mutex<Option<Engine>>) -> crate::error::Result<bool> {
-    let mut engine = lock(engine);
-    let Some(asked) = engine.take_if(|open| open.wants_restart()) else { return Ok(false) };
-    *engine = Some(asked.restarted()?);
-    Ok(true)
 }
 
 fn poisoned() -> Error {

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{Code, Error, Result};
 
+/// What is said of a text that is no run id.
+pub const NOT_A_RUN_ID: &str = "a run id is `run_` and 13 characters";
 const PREFIX: &str = "run_";
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CHARACTERS: usize = 13;
@@ -51,7 +53,7 @@ impl RunId {
 
     /// Reads the form people see. Case does not matter; `O`, `I` and `L` are read as `0`, `1` and `1`.
     pub fn parse(text: &str) -> Result<RunId> {
-        let wrong = || Error::new(Code::RunIdInvalid, "a run id is `run_` and 13 characters");
+        let wrong = || Error::new(Code::RunIdInvalid, NOT_A_RUN_ID);
         let digits = text.strip_prefix(PREFIX).filter(|d| d.len() == CHARACTERS).ok_or_else(wrong)?;
         let mut value: u64 = 0;
         for (place, byte) in digits.bytes().enumerate() {

@@ -2,6 +2,7 @@
 import { checkDuration, checkFunction, checkWhole, invalid, LARGEST_COUNT, shown } from "../definition/check.ts";
 import type { AnyHandler, LoopSpec, NodeSpec } from "../definition/node.ts";
 import type { CacheOptions, CircuitBreakerOptions, RetryOptions, StepOptions } from "../definition/options.ts";
+import { notePosition } from "../definition/position.ts";
 import { Sequence } from "../definition/sequence.ts";
 import { checkStepOptions } from "../definition/step-options.ts";
 import type { Duration } from "../duration.ts";
@@ -324,7 +325,7 @@ export class FlowBuilder implements Record<Method, unknown> {
   #node(kind: NodeKind, name: Name | undefined, word: string, parts: Parts): NodeSpec {
     const { id, ...described } = typeof name === "object" && name !== null ? name : { id: name };
     const { functions = {}, fields = {}, options = {}, branches, body, approvalUrl } = parts;
-    return {
+    const node: NodeSpec = {
       kind,
       name: id ?? this.#standardName(word),
       place: this.sequence.place,
@@ -337,6 +338,8 @@ export class FlowBuilder implements Record<Method, unknown> {
       ...(body !== undefined && { body }),
       ...(approvalUrl !== undefined && { approvalUrl }),
     };
+    notePosition(node);
+    return node;
   }
 
   #standardName(word: string): string {

@@ -22,6 +22,7 @@ import type {
   Ended,
   Ending,
   InIf,
+  Inside,
   Kind,
   Kinds,
   Named,
@@ -58,7 +59,7 @@ export interface Flow<
  * What can be added to a workflow or a flow.
  *
  * `Last` is the output of the latest node, `Done` the steps before the open if, `Here` those after, `C` the node that chained options speak
- * of, `Open` the ifs that are not closed, `Loop` what the loop around adds to the context.
+ * of, `Open` the ifs that are not closed, `Loop` what the workflow and the loop around add to the context.
  */
 export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extends Current, Open extends Block, Loop> {
   /** A durable step: once its output is recorded, it never runs again. */
@@ -170,7 +171,7 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
     items: readonly Item[] | ((ctx: Ctx<Payload, Last, Done & Here, Loop>) => Items<Item>),
     body: (
       item: Recorded<Item>,
-      flow: Flow<Payload, undefined, Done & Here, NoSteps, Passing, Closed, ItemFields<Recorded<Item>>>,
+      flow: Flow<Payload, undefined, Done & Here, NoSteps, Passing, Closed, Inside<Loop, ItemFields<Recorded<Item>>>>,
     ) => R,
     options?: { readonly concurrency?: number },
   ): Added<K, Payload, R["types"]["output"][], Done, Here, Name, Open, Loop>;
@@ -185,7 +186,7 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
     },
     body: (
       batch: readonly Recorded<Item>[],
-      flow: Flow<Payload, undefined, Done & Here, NoSteps, Passing, Closed, BatchFields<Recorded<Item>>>,
+      flow: Flow<Payload, undefined, Done & Here, NoSteps, Passing, Closed, Inside<Loop, BatchFields<Recorded<Item>>>>,
     ) => R,
   ): Added<K, Payload, R["types"]["output"][], Done, Here, Name, Open, Loop>;
 

@@ -1,6 +1,8 @@
 /** How the type of a flow changes from node to node. Everything here is for the compiler. */
 import type { Context } from "../context.ts";
+import type { SecretReferences } from "../definition/options.ts";
 import type { Recorded } from "../recorded.ts";
+import type { AnyService, ServicesOf } from "../services/types.ts";
 import type { Flow } from "./flow.ts";
 import type { NoTrigger, Workflow } from "./workflow.ts";
 
@@ -16,8 +18,17 @@ export interface Named<Name extends string> {
 
 /** What handlers see of the payload: `unknown` until a trigger tells more. */
 export type Seen<Payload> = [Payload] extends [NoTrigger] ? unknown : Payload;
-/** What a handler in a flow is given; `Loop` is what the loop around adds. */
+/** What a handler in a flow is given; `Loop` is what the workflow and the loop around add. */
 export type Ctx<Payload, Last, Done, Loop> = Context<Seen<Payload>, Last, Done> & Loop;
+
+/** What a workflow's services and secrets add to the context of its handlers; nothing when it names none. */
+export type Uses<S extends readonly AnyService[], Names extends SecretReferences> = ([S] extends [readonly []]
+  ? unknown
+  : { readonly services: ServicesOf<S> }) &
+  ([keyof Names] extends [never] ? unknown : { readonly secrets: { readonly [K in keyof Names]: string } });
+
+/** What is added inside of a loop: what the workflow adds, and the loop's own. */
+export type Inside<Loop, Fields> = Fields & Pick<Loop, keyof Loop & ("services" | "secrets")>;
 
 /** No step yet. */
 export type NoSteps = Record<never, never>;
@@ -53,7 +64,7 @@ export interface Passing extends Current {
 
 /** Which kind of flow methods give back: a workflow stays one. */
 export interface Kinds<Payload, Last, Done, Here, C extends Current, Open extends Block, Loop> {
-  readonly workflow: Workflow<Payload, Last, Done, Here, C, Open>;
+  readonly workflow: Workflow<Payload, Last, Done, Here, C, Open, Loop>;
   readonly flow: Flow<Payload, Last, Done, Here, C, Open, Loop>;
 }
 export type Kind = keyof Kinds<never, never, never, never, never, never, never>;

@@ -12,7 +12,13 @@ import type { Definition, WebhookOptions } from "../definition.ts";
 import type { Duration } from "../duration.ts";
 import { LIMITS } from "../native/generated.ts";
 import type { Schema } from "../schema.ts";
+import { ConfiguredService } from "../services/define.ts";
+import type { AnyService } from "../services/types.ts";
+import type { WorkflowTest, WorkflowTestOptions } from "../testing/workflow-test.ts";
 import { FlowBuilder } from "./flow-builder.ts";
+
+/** Loaded by the first test. Bundlers do not follow a name that is not written out: what is shipped carries no tests. */
+const TEST_KIT = ["..", "testing", "workflow-test.ts"].join("/");
 
 /** What the words of a workflow do that a flow inside it does not have. */
 export class WorkflowBuilder extends FlowBuilder {
@@ -58,6 +64,21 @@ export class WorkflowBuilder extends FlowBuilder {
     }
     this.definition.triggers.push({ type: "event", event, options });
     return this;
+  }
+
+  onService(service: AnyService, trigger: string, options?: unknown): this {
+    const where = `Workflow \`${this.id}\`, .onService()`;
+    if (!(service instanceof ConfiguredService)) {
+      throw invalid(`${where}: what it is given is no service: give what its .withConfig() gives.`);
+    }
+    if (typeof trigger !== "string") throw invalid(`${where}: the trigger is ${shown(trigger)}; give its name.`);
+    this.definition.triggers.push({ type: "service", service, name: trigger, options });
+    return this;
+  }
+
+  test(options: WorkflowTestOptions = {}): WorkflowTest {
+    const kit: typeof import("../testing/workflow-test.ts") = require(TEST_KIT);
+    return new kit.WorkflowTest(this.definition, options);
   }
 
   #addTimed(trigger: TimedTrigger): this {

@@ -12,6 +12,8 @@ import type { Definition, WebhookOptions } from "../definition.ts";
 import type { Duration } from "../duration.ts";
 import type { Recorded } from "../recorded.ts";
 import type { OutputOf, Schema } from "../schema.ts";
+import type { Emitted, Service, TriggerOptionsOf } from "../services/types.ts";
+import type { WorkflowTest, WorkflowTestOptions } from "../testing/workflow-test.ts";
 import type { FlowMethods } from "./flow.ts";
 import type { Block, Closed, Current, NoSteps, Passing, Seen } from "./types.ts";
 import { WorkflowBuilder } from "./workflow-builder.ts";
@@ -26,7 +28,8 @@ type Payloads<Before, Added> = [Before] extends [NoTrigger] ? Added : Before | A
  * A workflow: triggers, and everything of the flow language.
  *
  * `Payload` is what runs start with, `Last` the output of the latest node, `Done` the steps before the open if,
- * `Here` those after, `C` the node that chained options speak of, `Open` the ifs that are not closed.
+ * `Here` those after, `C` the node that chained options speak of, `Open` the ifs that are not closed, `Uses` the services
+ * and secrets of its handlers.
  */
 export interface Workflow<
   Payload = NoTrigger,
@@ -35,18 +38,30 @@ export interface Workflow<
   Here = NoSteps,
   C extends Current = Passing,
   Open extends Block = Closed,
-> extends FlowMethods<"workflow", Payload, Last, Done, Here, C, Open, unknown> {
+  Uses = unknown,
+> extends FlowMethods<"workflow", Payload, Last, Done, Here, C, Open, Uses> {
   /** The engine's side. */
   readonly definition: Definition;
   readonly id: string;
   /** For the compiler only. */
-  readonly types: { readonly payload: Seen<Payload>; readonly output: Last; readonly isOpen: Open["isOpen"] };
+  readonly types: {
+    readonly payload: Seen<Payload>;
+    readonly output: Last;
+    readonly steps: Done & Here;
+    readonly isOpen: Open["isOpen"];
+  };
+
+  /**
+   * Begins a test of the workflow: on the real engine with a store in memory, in a time that the test moves. It needs no
+   * engine that is started, and leaves nothing behind.
+   */
+  test(options?: WorkflowTestOptions): WorkflowTest<Seen<Payload>, Last, Done & Here>;
 
   /** Starts a run for each request to this path. */
   onWebhook<S extends Schema = Schema>(
     path: `/${string}`,
     options?: WebhookOptions<S>,
-  ): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open>;
+  ): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open, Uses>;
 
   /**
    * Starts a run whenever the clock of a time zone shows what a cron expression says: 5 fields (minute, hour, day of
@@ -57,34 +72,46 @@ export interface Workflow<
   onSchedule(
     cron: string,
     options?: ScheduleOptions,
-  ): Workflow<Payloads<Payload, undefined>, Last, Done, Here, C, Open>;
+  ): Workflow<Payloads<Payload, undefined>, Last, Done, Here, C, Open, Uses>;
 
   /** Starts a run again and again, counted from the first start of the workflow, to the millisecond. */
   onInterval(
     every: Duration,
     options?: IntervalOptions,
-  ): Workflow<Payloads<Payload, undefined>, Last, Done, Here, C, Open>;
+  ): Workflow<Payloads<Payload, undefined>, Last, Done, Here, C, Open, Uses>;
 
   /** Starts a run for each event of this name that is published; what the event says is the payload. */
   onEvent<S extends Schema = Schema>(
     event: string,
     options?: EventOptions<S>,
-  ): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open>;
+  ): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open, Uses>;
 
   /** Asks for items again and again; each item whose `id` was not seen before starts a run, and is its payload. */
   onPoll<Item extends PollItem>(
     poll: Poll<Item>,
     options: PollOptions,
-  ): Workflow<Payloads<Payload, Recorded<Item>>, Last, Done, Here, C, Open>;
+  ): Workflow<Payloads<Payload, Recorded<Item>>, Last, Done, Here, C, Open, Uses>;
+
+  /**
+   * Starts a run for each message that a trigger of a service emits; the message is the payload. It listens for as long
+   * as the engine runs.
+   */
+  onService<Triggers, const Name extends keyof Triggers & string>(
+    service: Service<string, unknown, Triggers>,
+    trigger: Name,
+    ...options: TriggerOptionsOf<Triggers[Name]>
+  ): Workflow<Payloads<Payload, Emitted<Triggers[Name]>>, Last, Done, Here, C, Open, Uses>;
 
   /** Runs are started by `trigger` and `execute`; a schema parses what they are given. */
   manual<S extends Schema = Schema>(options?: {
     readonly schema?: S;
-  }): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open>;
+  }): Workflow<Payloads<Payload, Recorded<OutputOf<S>>>, Last, Done, Here, C, Open, Uses>;
 }
 
 /** Begins a workflow on an empty definition. */
-export const Workflow = WorkflowBuilder as unknown as new (definition: Definition) => Workflow;
+export const Workflow = WorkflowBuilder as unknown as new <Uses = unknown>(
+  definition: Definition,
+) => Workflow<NoTrigger, undefined, NoSteps, NoSteps, Passing, Closed, Uses>;
 
 /** Any workflow, whatever it carries. */
 export interface AnyWorkflow {

@@ -1,6 +1,8 @@
 /** What is said about a workflow and about its steps. */
 import type { AnyContext } from "../context.ts";
 import type { Duration } from "../duration.ts";
+import type { SecretReference } from "../services/secrets/reference.ts";
+import type { AnyService } from "../services/types.ts";
 
 /** When a failed step is tried again. */
 export interface RetryOptions {
@@ -66,6 +68,15 @@ export interface StepOptions {
  */
 export type Hook = (context: AnyContext, stepId?: string) => unknown;
 
+/** Secrets of a workflow by the names it has for them. */
+export type SecretReferences = Readonly<Record<string, SecretReference>>;
+
+/** The hooks of a workflow. They are methods, so that their context may be declared with the services it has. */
+export interface Hooks<Added = unknown> {
+  onSuccess?(context: AnyContext & Added, stepId?: string): unknown;
+  onFailure?(context: AnyContext & Added, stepId?: string): unknown;
+}
+
 // `key` is a method, so that its parameter may be declared as the payload it is.
 
 /** How many runs of a workflow execute at the same time; the others wait in order. */
@@ -90,8 +101,16 @@ export interface QueueOptions {
   readonly concurrency?: number;
 }
 
-/** What is said about a whole workflow. */
-export interface WorkflowOptions {
+/**
+ * What is said about a whole workflow.
+ *
+ * `Services` are those it uses, `Secrets` those it reads, `Added` what both add to the context of its handlers.
+ */
+export interface WorkflowOptions<
+  Services extends readonly AnyService[] = readonly AnyService[],
+  Secrets extends SecretReferences = SecretReferences,
+  Added = unknown,
+> {
   /** `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`, unique in the engine. */
   readonly id: string;
   readonly name?: string;
@@ -112,5 +131,9 @@ export interface WorkflowOptions {
   readonly retention?: Duration;
   /** The retry policy of steps that have none of their own. Default: one attempt. */
   readonly retry?: RetryOptions;
-  readonly hooks?: { readonly onSuccess?: Hook; readonly onFailure?: Hook };
+  readonly hooks?: Hooks<Added>;
+  /** What its handlers call by `ctx.services`. */
+  readonly services?: Services;
+  /** Texts its handlers find in `ctx.secrets`, read when the engine starts: a missing one fails the start. */
+  readonly secrets?: Secrets;
 }

@@ -1,5 +1,6 @@
 /** What starts the runs of a workflow. */
 import type { Schema } from "../schema.ts";
+import type { ConfiguredService } from "../services/define.ts";
 import type { EventOptions } from "./event-options.ts";
 import type { IntervalOptions, Poll, PollOptions, ScheduleOptions } from "./schedule-options.ts";
 import type { WebhookOptions } from "./webhook-options.ts";
@@ -56,10 +57,18 @@ export interface EventTrigger {
   readonly options: EventOptions;
 }
 
+export interface ServiceTrigger {
+  readonly type: "service";
+  readonly service: ConfiguredService;
+  /** Which of the service's triggers. */
+  readonly name: string;
+  readonly options: unknown;
+}
+
 /** Triggers that the engine fires by itself. */
 export type TimedTrigger = ScheduleTrigger | IntervalTrigger | PollTrigger;
 
-export type Trigger = WebhookTrigger | ManualTrigger | EventTrigger | TimedTrigger;
+export type Trigger = WebhookTrigger | ManualTrigger | EventTrigger | TimedTrigger | ServiceTrigger;
 
 export function isTimed(trigger: Trigger): trigger is TimedTrigger {
   return trigger.type === "schedule" || trigger.type === "interval" || trigger.type === "poll";

@@ -3,12 +3,14 @@
 import { milliseconds } from "../duration.ts";
 import { LIMITS } from "../native/generated.ts";
 import type { DefinitionMessage } from "../native/protocol.ts";
-import { checkDuration, checkFunction, checkName, checkWhole, LARGEST_COUNT } from "./check.ts";
+import { checkServices } from "../services/define.ts";
+import { SecretReference } from "../services/secrets/reference.ts";
+import { checkDuration, checkFunction, checkName, checkWhole, invalid, LARGEST_COUNT } from "./check.ts";
 import type { QueueOptions, WorkflowOptions } from "./options.ts";
 import { checkRetry } from "./step-options.ts";
 
 export function checkWorkflowOptions(options: WorkflowOptions): void {
-  const { id, timeout, concurrency, rateLimit, priority, retention, retry } = options;
+  const { id, timeout, concurrency, rateLimit, priority, retention, retry, services, secrets } = options;
   checkName("workflow id", id);
   const where = `Workflow \`${id}\``;
   if (timeout !== undefined) checkDuration(where, "timeout", timeout, 1);
@@ -30,6 +32,10 @@ export function checkWorkflowOptions(options: WorkflowOptions): void {
   }
   if (priority !== undefined) checkWhole(where, "priority", priority, -LIMITS.PRIORITY, LIMITS.PRIORITY);
   if (retry !== undefined) checkRetry(where, retry);
+  if (services !== undefined) checkServices(where, services);
+  for (const [name, found] of Object.entries(secrets ?? {})) {
+    if (!(found instanceof SecretReference)) throw invalid(`${where}: \`secrets.${name}\` is no secret("env:NAME").`);
+  }
 }
 
 export function workflowMessage(options: WorkflowOptions): Omit<DefinitionMessage, "nodes"> {

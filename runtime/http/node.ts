@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { InvalidError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { definedPath } from "./address.ts";
 import { refuse } from "./answers.ts";
 import { type NodeBindings, serveNode } from "./mounting/exchange.ts";
 import { isBodyLost } from "./mounting/lost-body.ts";
@@ -54,7 +55,7 @@ function under(prefix: string, { routes, log }: Mounted): NodeApp {
   app.use(async (context, next) => {
     const isOurs = matchedRoutes(context).length > 1; // One is this.
     if (!isOurs || !isBodyLost(context.env.incoming)) return next();
-    if (!isTold) log().error(`${context.req.method} ${context.req.path}: ${BODY_LOST}`);
+    if (!isTold) log().error(`${context.req.method} ${definedPath(context)}: ${BODY_LOST}`);
     isTold = true;
     return refuse(context, 400, "body_already_read", BODY_LOST);
   });

@@ -18,7 +18,7 @@ export interface HttpSettings {
   readonly approvals?: "auth" | "token";
   /** Origins (`https://example.com`) whose pages may send requests to the management routes. Default: none but its own. */
   readonly allowedOrigins?: readonly string[];
-  /** Webhook requests that may wait for their answer at the same time; more are refused with 503. Default 10,000. */
+  /** Webhook requests that may wait for their answer at the same time; more are refused with 503. Default 1,000: each may hold a body in memory. */
   readonly maxPendingRequests?: number;
   /** How long a webhook request may take until it is answered. Default 30 s. */
   readonly requestTimeout?: Duration;
@@ -38,7 +38,7 @@ export interface HttpOptions {
 
 /** Checks the settings. `localToken`: what management asks for on this machine when there is no `auth`. */
 export function httpOptions(settings: HttpSettings, localToken?: string): HttpOptions {
-  const { auth, approvals = "auth", allowedOrigins = [], maxPendingRequests = 10_000 } = settings;
+  const { auth, approvals = "auth", allowedOrigins = [], maxPendingRequests = 1_000 } = settings;
   if (approvals !== "auth" && approvals !== "token") {
     throw invalid(`\`approvals\` is ${JSON.stringify(approvals)}; give "auth" or "token".`);
   }

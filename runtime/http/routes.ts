@@ -1,5 +1,6 @@
 /** The HTTP interface of one engine: one file per group of routes. */
 import { Hono } from "hono";
+import { definedPath, pathOf } from "./address.ts";
 import { refuse } from "./answers.ts";
 import type { HttpEngine } from "./engine.ts";
 import { addHealth } from "./health.ts";
@@ -10,7 +11,7 @@ import { Admission } from "./webhook/admission.ts";
 import { addWebhook } from "./webhook/route.ts";
 
 export function createRoutes(engine: HttpEngine): Hono {
-  const routes = new Hono();
+  const routes = new Hono({ getPath: pathOf });
   const taken = new Taken();
   const admission = new Admission(engine.http.maxPendingRequests);
   addHealth(routes, engine);
@@ -29,7 +30,7 @@ export function createRoutes(engine: HttpEngine): Hono {
   routes.onError((error, context) => {
     // What middleware throws to be answered with, such as hono's own 401.
     if ("getResponse" in error) return error.getResponse();
-    engine.log().error(`${context.req.method} ${context.req.path} failed`, error);
+    engine.log().error(`${context.req.method} ${definedPath(context)} failed`, error);
     return refuse(context, 500, "internal_error", "The request failed; the log says why.");
   });
   return routes;

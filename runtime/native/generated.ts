@@ -15,7 +15,6 @@ export const CODES = {
   not_a_number: { class: "invalid", meaning: "A value that is to be added to is not a number." },
   run_id_invalid: { class: "invalid", meaning: "A run id is not of the form `run_…`." },
   text_invalid: { class: "invalid", meaning: "An idempotency key, reason or other text is empty or too long." },
-  cursor_invalid: { class: "invalid", meaning: "A page cursor was not given by this engine." },
   path_invalid: { class: "invalid", meaning: "The database path cannot be used: a directory, or in a directory that does not exist." },
   not_a_database: { class: "invalid", meaning: "The file is not a SQLite database." },
   database_foreign: { class: "invalid", meaning: "The file is a SQLite database of another application." },

@@ -6,7 +6,7 @@ import { appendFileSync } from "node:fs";
 import { createCronflow } from "cronflow-ffi";
 
 const [database = "", effects = ""] = process.argv.slice(2);
-const engine = createCronflow({ database });
+const engine = createCronflow({ database, log: { ...console, info() {} } });
 
 function began(ctx: { idempotencyKey: string; attempt: number }): string {
   const line = `${ctx.idempotencyKey} ${ctx.attempt}`;

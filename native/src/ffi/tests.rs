@@ -180,3 +180,77 @@ fn a_panic_in_any_export_is_caught_and_poisons_the_core() {
     std::panic::set_hook(quiet);
     assert_eq!(cronflow_abi_version(), CRONFLOW_ABI_VERSION);
 }
+
+/// A run of a workflow that sleeps between two steps, as far as its first step is executed.
+const DEFINED: &str = r#"{"seq":1,"now_ms":1,"capacity":4,"commands":[
+    {"define":{"id":"w","nodes":[
+        {"kind":"step","name":"a"},{"kind":"sleep","name":"s","duration_ms":1000},{"kind":"step","name":"b"}]}},
+    {"start":{"workflow":"w"}}]}"#;
+
+fn taken(core: u32) -> String {
+    let mut out = vec![0; 1 << 16];
+    let length = take(core, &mut out);
+    String::from_utf8(out[..length as usize].to_vec()).unwrap()
+}
+
+#[test]
+fn a_restart_forgets_what_is_not_stored() {
+    let core = open(INLINE);
+    assert_eq!(submit(core, DEFINED), 0);
+    let first = taken(core);
+    assert!(first.contains(r#""execute""#), "{first}");
+    // An answer that nobody has taken dies with the process, and the attempt that executes is interrupted.
+    assert_eq!(submit(core, ECHO), 0);
+    assert_eq!(
+        call(core, r#"{"now_ms":2,"commands":[{"restart":{}}]}"#),
+        r#"{"requests":[{"seq":0,"results":[null]}]}"#
+    );
+    assert_eq!(taken(core), "");
+    let about = call(core, r#"{"now_ms":2,"commands":[{"query":{"about":{}}}]}"#);
+    assert!(about.contains(r#""workflows":[]"#), "{about}");
+    // The same number is another request of another process.
+    assert_eq!(submit(core, &DEFINED.replace(r#"{"start":{"workflow":"w"}}"#, r#"{"query":{"runs":{}}}"#)), 0);
+    let second = taken(core);
+    assert!(second.contains(r#""execute""#) && second.contains(r#""attempt":2"#), "{second}");
+    let run = second.split(r#""run":""#).nth(1).and_then(|text| text.get(..17)).unwrap().to_owned();
+    let history = call(core, &format!(r#"{{"now_ms":2,"commands":[{{"query":{{"run":{{"run":"{run}"}}}}}}]}}"#));
+    assert!(history.contains(r#""status":"interrupted""#), "{history}");
+    cronflow_close(core);
+}
+
+#[test]
+fn an_engine_with_a_thread_is_not_restarted() {
+    let core = open(THREADED);
+    let answer = call(core, r#"{"now_ms":2,"commands":[{"restart":{}}]}"#);
+    assert!(answer.contains("request_invalid"), "{answer}");
+    assert_eq!(call(core, ECHO), ECHOED);
+    cronflow_close(core);
+}
+
+#[test]
+fn a_call_without_a_thread_leaves_what_it_causes_to_take() {
+    let core = open(INLINE);
+    let answer = call(core, DEFINED);
+    assert!(!answer.contains(r#""execute""#), "{answer}");
+    assert!(taken(core).contains(r#""execute""#));
+    cronflow_close(core);
+}
+
+#[test]
+fn tells_what_a_run_waits_for() {
+    let core = open(INLINE);
+    assert_eq!(submit(core, DEFINED), 0);
+    let first = taken(core);
+    let run = first.split(r#""run":""#).nth(1).and_then(|text| text.get(..17)).unwrap().to_owned();
+    let fence = first.split(r#""fence":"#).nth(1).and_then(|text| text.split([',', '}']).next()).unwrap().to_owned();
+    let waits = || call(core, &format!(r#"{{"now_ms":5,"commands":[{{"query":{{"waits":{{"run":"{run}"}}}}}}]}}"#));
+    let executing = r#"{"waits":[{"step":"a","for":"handler","handler":"body","attempt":1}]}"#;
+    assert!(waits().contains(executing), "{}", waits());
+    call(core, &format!(r#"{{"now_ms":5,"commands":[{{"resolve":{{"run":"{run}","fence":{fence}}}}}]}}"#));
+    assert!(waits().contains(r#"{"waits":[{"step":"s","for":"sleep","until_ms":1005}]}"#), "{}", waits());
+    call(core, &format!(r#"{{"now_ms":5,"commands":[{{"cancel":{{"run":"{run}"}}}}]}}"#));
+    assert!(waits().contains(r#"{"waits":[]}"#), "{}", waits());
+    let unknown = call(core, r#"{"now_ms":5,"commands":[{"query":{"waits":{"run":"run_0000000000000"}}}]}"#);
+    assert!(unknown.contains("run_not_found"), "{unknown}");
+    cronflow_close(core);
+}

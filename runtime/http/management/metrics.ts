@@ -17,6 +17,8 @@ export const METRICS_ROUTE: Route = route({
   handle: async ({ engine, pendingRequests }) => {
     const { executing, queued, workflows, paused, version, database, durability } = await about(engine);
     const figures = { executing, queued, pendingRequests: pendingRequests(), uptimeMs: engine.uptimeMs() };
-    return { ...figures, workflows, paused, version, database, durability };
+    const { services } = engine.session();
+    const called = { services: await services.health(), actions: services.figures() };
+    return { ...figures, workflows, paused, version, database, durability, ...called };
   },
 });

@@ -1,5 +1,8 @@
 /** Reads what a request asks, by the schemas of its route. */
 import type { HonoRequest } from "hono";
+import { LIMITS } from "../../native/generated.ts";
+import { queryOf } from "../address.ts";
+import { isDeeper } from "../depth.ts";
 import { bytesOf } from "./body.ts";
 import { Refused } from "./failure.ts";
 import type { Input, Route } from "./route.ts";
@@ -17,7 +20,7 @@ export async function readInput(
   for (const [name, schema] of Object.entries(route.params)) {
     params[name] = schema.read(request.param(name), `$path.${name}`);
   }
-  const query = route.query.read(fieldsOf(new URL(request.url).searchParams, route.query, "$query"), "$query");
+  const query = route.query.read(fieldsOf(new URLSearchParams(queryOf(request.url)), route.query, "$query"), "$query");
   const body = route.body === undefined ? undefined : await readBody(request, route, route.body, timeoutMs);
   return { path: request.path, param: (name) => params[name] ?? "", query, body };
 }
@@ -72,7 +75,12 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
+/** Levels that a body may have around a recorded value: its own, and that of the outputs of `replay`. */
+const LEVELS_AROUND = 2;
+const DEEPEST = LIMITS.VALUE_DEPTH + LEVELS_AROUND;
+
 function parse(text: string): unknown {
+  if (isDeeper(text, DEEPEST)) throw bodyInvalid(`nested deeper than ${DEEPEST} levels`);
   try {
     return JSON.parse(text);
   } catch {

@@ -1,5 +1,5 @@
 /** What a management route takes: each description is at once a JSON Schema for the document and a reader. */
-import { type Duration, milliseconds } from "../../duration.ts";
+import { milliseconds } from "../../duration.ts";
 import type { Issue } from "../../schema.ts";
 
 /** JSON Schema 2020-12, as far as it is used here. */
@@ -118,15 +118,19 @@ export function instant(description: string): Schema<number> {
   };
 }
 
+const NO_DURATION = "give milliseconds, or a text like 90s, 1h30m, PT90S";
+
 /** Milliseconds of a duration as the engine writes them. */
 export function duration(description: string): Schema<number> {
   return {
     json: { type: ["number", "string"], minimum: 0, description, examples: [1_500, "90s", "1h30m", "PT90S"] },
     read: (value, path) => {
+      // A `Temporal.Duration` does not come by JSON: an object that looks like one must not be called.
+      if (typeof value !== "number" && typeof value !== "string") return unfit(path, NO_DURATION);
       try {
-        return milliseconds(value as Duration); // It checks what it is given.
+        return milliseconds(value);
       } catch (error) {
-        if (error instanceof TypeError) return unfit(path, error.message);
+        if (error instanceof TypeError) return unfit(path, NO_DURATION);
         throw error;
       }
     },

@@ -82,6 +82,8 @@ function triggerSummary(trigger: Trigger): object {
     case "interval":
     case "poll":
       return { type, name: trigger.name, everyMs: trigger.everyMs };
+    case "service":
+      return { type, service: trigger.service.key, name: trigger.name };
     case "manual":
       return { type };
   }

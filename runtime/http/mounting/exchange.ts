@@ -35,13 +35,13 @@ export async function serveNode(
       throw NOTHING;
     }
     if (!outgoing.headersSent) return response;
-    log().error(`${incoming.method} ${incoming.url} was answered by others while cronflow was at it`);
+    log().error(`a ${incoming.method} request was answered by others while cronflow was at it`);
     throw NOTHING;
   };
   const errorHandler = (error: unknown): Response | undefined => {
     if (error === NOTHING) return undefined;
     if (!(error instanceof RequestError)) {
-      log().error(`${incoming.method} ${incoming.url} failed`, error);
+      log().error(`a ${incoming.method} request failed`, error);
       return refusal(500, "internal_error", "The request failed; the log says why.");
     }
     // No address, so none of cronflow's.

@@ -53,6 +53,20 @@ test("answers 422 with the error of a run that failed or was cancelled, without 
   expect(JSON.stringify(body)).not.toContain("stack");
 });
 
+test("in production what a run failed of is not the sender's business", async () => {
+  const engine = await serving(
+    (engine) =>
+      engine
+        .define({ id: "fails" })
+        .onWebhook("/fails", { ...result, verify: "none" })
+        .step("x", () => Promise.reject(new TypeError("no connection to db://me:secret@host"))),
+    { production: true },
+  );
+  const { status, body } = await answerOf(engine.fetch(request("/fails")));
+  expect({ status, body }).toMatchObject({ status: 422, body: { status: "failed", error: { name: "TypeError" } } });
+  expect(JSON.stringify(body)).not.toContain("secret");
+});
+
 test("answers 504 with the run's id when it takes longer; the run goes on", async () => {
   const { promise, resolve } = Promise.withResolvers<number>();
   const engine = await serving((engine) =>

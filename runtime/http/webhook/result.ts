@@ -51,7 +51,9 @@ function notCompleted(engine: HttpEngine, runId: string, error: unknown): Answer
   if (error instanceof RunError) {
     const { name, message } = error.error;
     const { status } = error;
-    return (context) => context.json({ runId, status, error: { name, message } }, 422);
+    // Messages of errors may have anything in them, such as addresses with passwords.
+    const told = engine.http.isProduction ? "The run did not complete." : message;
+    return (context) => context.json({ runId, status, error: { name, message: told } }, 422);
   }
   engine.log().error(`the result of run ${runId} is not known`, error);
   const code = error instanceof CronflowError ? error.code : "result_unknown";

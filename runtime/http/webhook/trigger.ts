@@ -1,5 +1,6 @@
 /** What is recorded of a request, as `ctx.trigger`. */
 import type { Context } from "hono";
+import { queryOf } from "../address.ts";
 
 type Recorder = (context: Context, rawBody: string | undefined) => string;
 
@@ -33,10 +34,10 @@ function paramsText(params: Readonly<Record<string, string>>): string {
 
 /** A name that is there several times has a list. */
 function queryText(url: string): string {
-  const start = url.indexOf("?");
-  if (start === -1) return "{}";
+  const text = queryOf(url);
+  if (text === "") return "{}";
   const query = new Map<string, string | string[]>();
-  for (const [name, value] of new URLSearchParams(url.slice(start))) {
+  for (const [name, value] of new URLSearchParams(text)) {
     const before = query.get(name);
     if (before === undefined) query.set(name, value);
     else if (typeof before === "string") query.set(name, [before, value]);

@@ -1,0 +1,32 @@
+/** Where in the user's files a node was written: for the coverage of workflows, which editors show by line. */
+import { dirname, join } from "node:path";
+import type { NodeSpec } from "./node.ts";
+
+export interface Position {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** Only while coverage is measured: looking at the stack costs more than all else that is done for a node. */
+const IS_ON = (process.env["CRONFLOW_COVERAGE"] ?? "") !== "";
+const OWN = [import.meta.dir, join(dirname(import.meta.dir), "builder")].map((directory) => `${directory}/`);
+const FRAME = /\(?((?:\/|[A-Za-z]:[\\/])[^()]*?):(\d+):\d+\)?$/;
+
+const positions = new WeakMap<NodeSpec, Position>();
+
+/** Keeps where the node that is made now is written. */
+export function notePosition(node: NodeSpec): void {
+  if (!IS_ON) return;
+  for (const line of (new Error().stack ?? "").split("\n")) {
+    const [, file, number] = FRAME.exec(line) ?? [];
+    if (file === undefined || OWN.some((directory) => file.startsWith(directory))) continue;
+    positions.set(node, { file, line: Number(number) });
+    return;
+  }
+}
+
+/** Where a node is written, if that is known. */
+export function positionOf(node: NodeSpec): Position | undefined {
+  return positions.get(node);
+}

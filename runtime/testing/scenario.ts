@@ -1,0 +1,281 @@
+/** One life of workflows under test: the engine, what stands for steps, services and events, and what was called. */
+import type { ApprovalAnswer, EngineOptions } from "../app.ts";
+import type { AnyContext } from "../context.ts";
+import type { Definition } from "../definition.ts";
+import { milliseconds, type Duration } from "../duration.ts";
+import { InvalidError } from "../errors.ts";
+import type { PausedWorkflow } from "../records.ts";
+import { nodeKey } from "../scope.ts";
+import { coverage } from "./coverage/collector.ts";
+import { type HandlerCall, InstrumentedDefinition } from "./instrumented.ts";
+import { Mocks, never } from "./mocks.ts";
+import { suggestion } from "./names.ts";
+import { ExpectationError, situation } from "./report.ts";
+import { type RunView, stepResults } from "./run-view.ts";
+import { VirtualEngine } from "./virtual-engine.ts";
+import { type WaitMessage, waitsQuery } from "./waits.ts";
+
+/** What a test may say of its engine. */
+export interface TestOptions {
+  /** The time at the beginning. Default 2026-01-01T00:00:00Z. */
+  readonly now?: Date | number | string;
+  /** How long handlers may take, in real time, before the clock moves on without them. Default one second. */
+  readonly patience?: Duration;
+  /** Default: warnings and errors go to the console, nothing else does. */
+  readonly log?: EngineOptions["log"];
+  /** Services of every workflow. */
+  readonly services?: EngineOptions["services"];
+  /** Runs whose handlers execute at the same time. Default 256. */
+  readonly concurrency?: number;
+}
+
+const START_MS = Date.UTC(2026, 0, 1);
+
+export interface ScenarioOptions extends TestOptions {
+  readonly definitions: readonly Definition[];
+  /** Whatever else an engine may be told. */
+  readonly settings?: EngineOptions;
+}
+
+export class Scenario {
+  readonly mocks = new Mocks();
+  readonly #options: ScenarioOptions;
+  readonly #mockedSubflows = new Map<string, Set<string>>();
+  /** By workflow, then by step and by `step@iteration`. */
+  readonly #calls = new Map<string, Map<string, number>>();
+  readonly #thrown = new Map<string, Map<string, unknown>>();
+  /** Tokens of requests for approval, by run and step. */
+  readonly #tokens = new Map<string, string>();
+  #crashIn: ((call: HandlerCall) => boolean) | undefined;
+  /** Told each call of a step's handler; gives whether the process is to die in it. */
+  onCall: (call: HandlerCall) => boolean = () => false;
+  #world: VirtualEngine | undefined;
+
+  constructor(options: ScenarioOptions) {
+    this.#options = options;
+  }
+
+  get world(): VirtualEngine {
+    if (this.#world === undefined) throw new Error("the scenario has not begun");
+    return this.#world;
+  }
+
+  get isStarted(): boolean {
+    return this.#world !== undefined;
+  }
+
+  get definitions(): readonly Definition[] {
+    return this.#options.definitions;
+  }
+
+  /** Child runs of this node are mocked: to be said before the start. */
+  mockSubflow(workflowId: string, step: string): void {
+    const steps = this.#mockedSubflows.get(workflowId) ?? new Set();
+    this.#mockedSubflows.set(workflowId, steps.add(step));
+  }
+
+  async start(): Promise<void> {
+    const { definitions, settings, now, patience = 1_000, log = failuresToConsole, services, concurrency } = this.#options;
+    const probe = (call: HandlerCall): unknown => this.#probe(call);
+    this.#world = new VirtualEngine({
+      definitions: definitions.map(
+        (definition) => new InstrumentedDefinition(definition, probe, this.#mockedSubflows.get(definition.id)),
+      ),
+      settings: { ...settings, log, ...(services && { services }), ...(concurrency && { concurrency }) },
+      services: { intercept: this.mocks.intercept, isReplaced: (key) => this.mocks.hasService(key) },
+      startMs: now === undefined ? START_MS : momentOf(now),
+      patienceMs: milliseconds(patience),
+      onRest: () => this.#publishAwaited(),
+    });
+    await this.#world.start();
+  }
+
+  /** Ends everything. What the runs have reached is counted. */
+  async close(): Promise<void> {
+    const world = this.#world;
+    if (world === undefined) return;
+    if (coverage.isOn) coverage.add(this.definitions, await this.#everything());
+    await world.close();
+  }
+
+  /** A run, with all that is known of it. */
+  async view(runId: string): Promise<RunView> {
+    const { engine, clock } = this.world;
+    const record = await this.world.perform(() => engine.inspect(runId));
+    const definition = this.definitionOf(record.workflowId);
+    const { waits } = await this.world.ask<{ waits: readonly WaitMessage[] }>(waitsQuery(runId));
+    return {
+      definition,
+      record,
+      waits,
+      nowMs: clock.now(),
+      steps: stepResults(definition, record, waits),
+      calls: this.#calls.get(record.workflowId) ?? new Map(),
+      thrown: this.#thrown.get(record.workflowId) ?? new Map(),
+    };
+  }
+
+  definitionOf(workflowId: string): Definition {
+    const found = this.definitions.findLast(({ id }) => id === workflowId);
+    if (found !== undefined) return found;
+    const ids = this.definitions.map(({ id }) => id);
+    throw new InvalidError("workflow_not_found", `The test has no workflow \`${workflowId}\`. ${suggestion(workflowId, ids)}`);
+  }
+
+  /** Answers the request for approval that is open; `step` says which, when there are several. */
+  async answer(payload: ApprovalAnswer, runId: string | undefined, step: string | undefined): Promise<void> {
+    const { engine } = this.world;
+    const open = await this.world.perform(() => engine.listPausedWorkflows());
+    const wanted = open.filter((paused) => step === undefined || [paused.step, keyOf(paused)].includes(step));
+    // A child run may be what waits.
+    const own = wanted.filter((paused) => paused.runId === runId);
+    const [found, ...others] = own.length > 0 ? own : wanted;
+    const word = payload.approved === false ? ".reject()" : ".approve()";
+    if (found === undefined) throw new ExpectationError(await this.#nobodyAsks(word, runId, step));
+    if (others.length > 0) {
+      const names = [found, ...others].map((paused) => `\`${keyOf(paused)}\``).join(", ");
+      throw new ExpectationError(`${word}: several steps wait for a person: ${names}. Say which: { step: "${found.step}" }.`);
+    }
+    const token = this.#tokens.get(`${found.runId}:${keyOf(found)}`);
+    if (token === undefined) throw new Error(`the token of \`${keyOf(found)}\` was not told`);
+    await this.world.perform(() => engine.resume(token, payload));
+    await this.world.settle();
+  }
+
+  /** The process dies after the handler of a step has done its work, and before its result is recorded: once. */
+  crashDuring(isIt: (call: HandlerCall) => boolean): void {
+    this.#crashIn = isIt;
+  }
+
+  /** Whether a planned crash is still to come. */
+  get hasCrashLeft(): boolean {
+    return this.#crashIn !== undefined;
+  }
+
+  #probe(call: HandlerCall): unknown {
+    const { node, handler, context, original } = call;
+    if (handler === "on_pause") this.#tokens.set(context.idempotencyKey, context.token as string);
+    if (handler !== "body") return original(context);
+    this.#count(call);
+    const mock = this.mocks.step(call.workflowId, node.name);
+    const work = (): unknown => {
+      if (mock === undefined) return original(context);
+      mock.isUsed = true;
+      if (mock.mock === never) return this.#hang(context);
+      return typeof mock.mock === "function" ? (mock.mock as (context: AnyContext) => unknown)(context) : mock.mock;
+    };
+    const isPlanned = this.#crashIn?.(call) === true;
+    if (isPlanned) this.#crashIn = undefined;
+    const crashes = this.onCall(call) || isPlanned;
+    return this.#noting(call, crashes ? () => this.#workAndDie(call, work) : work);
+  }
+
+  /** What a handler throws is kept, because only its name and message are recorded. */
+  #noting(call: HandlerCall, work: () => unknown): unknown {
+    const note = (error: unknown): never => {
+      for (const name of namesOf(call)) mapIn(this.#thrown, call.workflowId).set(name, error);
+      throw error;
+    };
+    try {
+      const returned = work();
+      return isThenable(returned) ? returned.then(undefined, note) : returned;
+    } catch (error) {
+      return note(error);
+    }
+  }
+
+  async #workAndDie({ context }: HandlerCall, work: () => unknown): Promise<unknown> {
+    // Whatever it came to dies with the process.
+    await Promise.allSettled([(async () => work())()]);
+    this.world.crashSoon();
+    return this.#hang(context);
+  }
+
+  #hang({ signal }: AnyContext): Promise<never> {
+    this.world.hangs(signal);
+    return new Promise(() => {});
+  }
+
+  #count(call: HandlerCall): void {
+    const calls = mapIn(this.#calls, call.workflowId);
+    for (const name of namesOf(call)) calls.set(name, (calls.get(name) ?? 0) + 1);
+  }
+
+  /** Publishes the first of the mocked events that a run waits for. */
+  async #publishAwaited(): Promise<boolean> {
+    if (!this.mocks.hasEvents) return false;
+    const { engine } = this.world;
+    const { runs } = await this.world.perform(() => engine.list({ status: "waiting" }));
+    const awaited = new Set<string>();
+    for (const { runId } of runs) {
+      const { waits } = await this.world.ask<{ waits: readonly WaitMessage[] }>(waitsQuery(runId));
+      for (const wait of waits) if (wait.event !== undefined) awaited.add(wait.event);
+    }
+    const mock = this.mocks.eventFor((event) => awaited.has(event));
+    if (mock === undefined) return false;
+    mock.isUsed = true;
+    await this.world.perform(() => engine.publishEvent(mock.event, mock.payload));
+    return true;
+  }
+
+  async #nobodyAsks(word: string, runId: string | undefined, step: string | undefined): Promise<string> {
+    const what = step === undefined ? "no step waits for a person" : `step \`${step}\` does not wait for a person`;
+    return `${word}: ${what}${runId === undefined ? "." : `.\n${situation(await this.view(runId))}`}`;
+  }
+
+  async #everything(): Promise<RunView[]> {
+    const views: RunView[] = [];
+    for (const runId of await this.runIds()) views.push(await this.view(runId));
+    return views;
+  }
+
+  /** All runs there are, oldest first. */
+  async runIds(): Promise<readonly string[]> {
+    const { engine } = this.world;
+    const ids: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.world.perform(() => engine.list({ limit: 1_000, ...(cursor !== undefined && { cursor }) }));
+      ids.push(...page.runs.map(({ runId }) => runId));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return ids.reverse();
+  }
+}
+
+/** The step, and the step in its iteration. */
+function namesOf({ node, context }: HandlerCall): ReadonlySet<string> {
+  return new Set([node.name, context.idempotencyKey.slice(context.run.id.length + 1)]);
+}
+
+function mapIn<K, V>(maps: Map<string, Map<K, V>>, key: string): Map<K, V> {
+  let map = maps.get(key);
+  if (map === undefined) {
+    map = new Map();
+    maps.set(key, map);
+  }
+  return map;
+}
+
+function keyOf({ step, scope }: PausedWorkflow): string {
+  return nodeKey(step, scope);
+}
+
+/** Milliseconds since 1970 of a moment that a test names. */
+export function momentOf(moment: Date | number | string): number {
+  const ms = new Date(moment).getTime();
+  if (!Number.isNaN(ms)) return ms;
+  throw new InvalidError("config_invalid", `\`now\` is ${JSON.stringify(moment)}; give a Date, milliseconds since 1970, or ISO 8601.`);
+}
+
+const failuresToConsole: NonNullable<EngineOptions["log"]> = {
+  debug() {},
+  info() {},
+  warn: (message, ...details) => console.warn(message, ...details),
+  error: (message, ...details) => console.error(message, ...details),
+};
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+

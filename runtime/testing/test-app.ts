@@ -1,0 +1,259 @@
+/** `testApp()`: several workflows in one engine, and HTTP without a socket. */
+import { type ApprovalAnswer, Cronflow, type EngineOptions, insideOf, type TriggerOptions } from "../app.ts";
+import type { AnyWorkflow, PayloadOf, RunOutputOf } from "../builder/workflow.ts";
+import type { Definition } from "../definition.ts";
+import { type Duration, milliseconds } from "../duration.ts";
+import { InvalidError } from "../errors.ts";
+import type { PublishedEvent } from "../events.ts";
+import type { HttpSettings } from "../http/options.ts";
+import type { RunSummary } from "../records.ts";
+import type { Schedule } from "../schedules.ts";
+import type { Service } from "../services/types.ts";
+import type { Assertion } from "./assertions.ts";
+import { RunExpectation, StepExpectation } from "./expectations.ts";
+import type { Mock, MockActions } from "./mocks.ts";
+import { ExpectationError, situation } from "./report.ts";
+import type { TestResult } from "./run-view.ts";
+import { Scenario, type TestOptions } from "./scenario.ts";
+import { checkMock, checkService, checkStep } from "./targets.ts";
+import { type OutputNamed, resultOf, type StepNames } from "./workflow-test.ts";
+
+/** What a test of an app may say of its engine. What it does not say is as the engine that is tested has it. */
+export interface TestAppOptions extends TestOptions, HttpSettings {}
+
+/** What a workflow's steps are, for the compiler. */
+export type StepsOf<W extends AnyWorkflow> = W["types"] extends { readonly steps: infer Steps } ? Steps : unknown;
+
+type Given<W extends AnyWorkflow> =
+  undefined extends PayloadOf<W>
+    ? [payload?: PayloadOf<W>, options?: TriggerOptions]
+    : [payload: PayloadOf<W>, options?: TriggerOptions];
+
+/**
+ * Workflows under test. The engine starts with the first call that needs it; each call resolves when nothing more happens
+ * before the clock moves. Close it at the end of the test, or declare it with `await using`.
+ */
+export class TestApp implements AsyncDisposable {
+  readonly #scenario: Scenario;
+  readonly #definitions: readonly Definition[];
+  readonly #services: readonly { readonly key: string }[];
+  #starting: Promise<void> | undefined;
+
+  constructor(given: Cronflow | readonly AnyWorkflow[], options: TestAppOptions = {}) {
+    const { now, patience, log, services, concurrency, ...http } = options;
+    const settings: EngineOptions = { ...(given instanceof Cronflow && insideOf(given).options), ...http };
+    const { database: _file, log: _log, ...kept } = settings;
+    this.#definitions = given instanceof Cronflow ? definitionsOf(given) : given.map(({ definition }) => definition);
+    this.#services = services ?? settings.services ?? [];
+    this.#scenario = new Scenario({
+      definitions: this.#definitions,
+      settings: kept,
+      ...(now !== undefined && { now }),
+      ...(patience !== undefined && { patience }),
+      ...(log !== undefined && { log }),
+      ...(services !== undefined && { services }),
+      ...(concurrency !== undefined && { concurrency }),
+    });
+  }
+
+  /** The time of the engine. */
+  get now(): Date {
+    return new Date(this.#scenario.world.clock.now());
+  }
+
+  /** The engine, for its other verbs. It is started by the first call of the app. */
+  get engine(): Cronflow {
+    return this.#scenario.world.engine;
+  }
+
+  /** Starts the engine now: schedules count from here. */
+  async start(): Promise<this> {
+    await this.#begin();
+    return this;
+  }
+
+  /** Starts a run and gives its id. */
+  trigger<W extends AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<string>;
+  trigger(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<string>;
+  trigger(workflow: string | AnyWorkflow, payload?: unknown, options?: TriggerOptions): Promise<string> {
+    const { id } = this.#scenario.definitionOf(typeof workflow === "string" ? workflow : workflow.id);
+    return this.#perform((engine) => engine.trigger(id, payload, options));
+  }
+
+  /**
+   * Answers a request as the engine's HTTP interface does. A webhook that waits for the result of its run answers when
+   * the run has ended: let time pass before you await it.
+   */
+  async fetch(request: Request | string | URL, init?: RequestInit): Promise<Response> {
+    const made = request instanceof Request ? request : new Request(new URL(request, "http://localhost").href, init);
+    return this.#perform(async (engine) => engine.fetch(made));
+  }
+
+  /** Publishes an event, and gives which runs it has started. */
+  publish(event: string, payload?: unknown): Promise<PublishedEvent> {
+    return this.#perform((engine) => engine.publishEvent(event, payload));
+  }
+
+  /** Says yes to a request for approval; `step` and `run` say which when there are several. */
+  async approve(payload: ApprovalAnswer = {}, which: { readonly step?: string; readonly run?: string } = {}): Promise<void> {
+    await this.#begin();
+    await this.#scenario.answer({ ...payload, approved: true }, which.run, which.step);
+  }
+
+  /** Says no. */
+  async reject(payload: ApprovalAnswer = {}, which: { readonly step?: string; readonly run?: string } = {}): Promise<void> {
+    await this.#begin();
+    await this.#scenario.answer({ ...payload, approved: false }, which.run, which.step);
+  }
+
+  /** Lets time pass: whatever is due comes one after the other, schedules and polls included. */
+  async advance(duration: Duration): Promise<void> {
+    await this.#begin();
+    await this.#scenario.world.advance(milliseconds(duration));
+  }
+
+  /** The process dies, and another one goes on. */
+  async crash(): Promise<void> {
+    await this.#begin();
+    await this.#scenario.world.crash();
+    await this.#scenario.world.settle();
+  }
+
+  /** Waits until nothing more happens before the clock moves. */
+  async settle(): Promise<void> {
+    await this.#begin();
+    await this.#scenario.world.settle();
+  }
+
+  /** All runs, oldest first. */
+  async runs(workflow?: string | AnyWorkflow): Promise<readonly RunSummary[]> {
+    await this.settle();
+    const { definition } = this.#known(workflow);
+    const ids = await this.#scenario.runIds();
+    const runs = await Promise.all(ids.map(async (runId) => (await this.#scenario.view(runId)).record));
+    return runs.filter(({ workflowId }) => definition === undefined || workflowId === definition.id);
+  }
+
+  /** A run: by its id, or the latest of a workflow. */
+  run<W extends AnyWorkflow>(workflow: W): Promise<TestResult<RunOutputOf<W>, StepsOf<W>>>;
+  run(runId: string): Promise<TestResult>;
+  async run(run: string | AnyWorkflow): Promise<TestResult> {
+    await this.settle();
+    return resultOf(await this.#scenario.view(await this.#idOf(run)));
+  }
+
+  /** Schedules, intervals and polls, with what comes next. */
+  async schedules(workflowId?: string): Promise<readonly Schedule[]> {
+    return this.#perform((engine) => engine.schedules(workflowId === undefined ? {} : { workflowId }));
+  }
+
+  /** What the latest run of a workflow, or the run of this id, should have come to by now. */
+  expectRun<W extends AnyWorkflow>(run: W): RunExpectation<RunOutputOf<W>, Promise<void>>;
+  expectRun(runId: string): RunExpectation<unknown, Promise<void>>;
+  expectRun(run: string | AnyWorkflow): RunExpectation<unknown, Promise<void>> {
+    return new RunExpectation((assertion) => this.#expect(run, assertion));
+  }
+
+  /** What a step of the latest run of a workflow should have come to by now. */
+  expectStep<W extends AnyWorkflow, const Name extends StepNames<StepsOf<W>>>(
+    workflow: W,
+    name: Name,
+  ): StepExpectation<OutputNamed<StepsOf<W>, Name>, Promise<void>> {
+    checkStep(this.#scenario.definitionOf(workflow.id), "expectStep", name);
+    return new StepExpectation(name, (assertion) => this.#expect(workflow, assertion));
+  }
+
+  /** From here on something stands for the handler of a step; for the child runs of a subflow before the first call only. */
+  mockStep<W extends AnyWorkflow, const Name extends StepNames<StepsOf<W>>>(
+    workflow: W,
+    name: Name,
+    mock: Mock<OutputNamed<StepsOf<W>, Name>>,
+  ): this {
+    const definition = this.#scenario.definitionOf(workflow.id);
+    const node = checkMock(definition, name);
+    if (node.kind === "subflow") {
+      this.#mayNotHaveBegun(`.mockStep("${name}") of a subflow`);
+      this.#scenario.mockSubflow(definition.id, name);
+    }
+    this.#scenario.mocks.addStep(definition.id, name, mock);
+    return this;
+  }
+
+  /** Functions stand for the actions of a service, before the first call. */
+  mockService<Actions>(service: Service<string, Actions, unknown>, actions: MockActions<Actions>): this;
+  mockService(service: string, actions: Readonly<Record<string, (...args: never[]) => unknown>>): this;
+  mockService(service: string | { readonly key: string }, actions: Readonly<Record<string, unknown>>): this {
+    const key = typeof service === "string" ? service : service.key;
+    checkService(this.#definitions, this.#services, key);
+    this.#mayNotHaveBegun(`.mockService("${key}")`);
+    this.#scenario.mocks.addService(key, actions);
+    return this;
+  }
+
+  /** Ends the engine. Throws an `ExpectationError` for mocks that were not used. */
+  async close(): Promise<void> {
+    if (this.#starting === undefined) return;
+    await this.#starting;
+    this.#starting = undefined;
+    await this.#scenario.close();
+    const unused = this.#scenario.mocks.unused();
+    if (unused.length > 0) throw new ExpectationError(`never used: ${unused.join(", ")}. Remove what is not needed.`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #expect(run: string | AnyWorkflow, assertion: Assertion): Promise<void> {
+    // Made here, so that its stack shows the line of the expectation.
+    const error = new ExpectationError();
+    await this.settle();
+    const view = await this.#scenario.view(await this.#idOf(run));
+    const wrong = assertion(view);
+    if (wrong === undefined) return;
+    error.message = `${wrong}.\n\n${situation(view)}`;
+    throw error;
+  }
+
+  async #idOf(run: string | AnyWorkflow): Promise<string> {
+    if (typeof run === "string") return run;
+    const { definition, id } = this.#known(run);
+    const [latest] = (await this.#perform((engine) => engine.list({ workflowId: id, limit: 1 }))).runs;
+    if (latest === undefined) throw new ExpectationError(`workflow \`${definition?.id}\` has had no run.`);
+    return latest.runId;
+  }
+
+  #known(workflow: string | AnyWorkflow | undefined): { definition: Definition | undefined; id: string } {
+    if (workflow === undefined) return { definition: undefined, id: "" };
+    const id = typeof workflow === "string" ? workflow : workflow.id;
+    return { definition: this.#scenario.definitionOf(id), id };
+  }
+
+  /** A verb of the engine, and all that follows from it at once. */
+  async #perform<T>(verb: (engine: Cronflow) => Promise<T>): Promise<T> {
+    await this.#begin();
+    const { world } = this.#scenario;
+    const result = await world.perform(() => verb(world.engine));
+    await world.settle();
+    return result;
+  }
+
+  #begin(): Promise<void> {
+    this.#starting ??= this.#scenario.start();
+    return this.#starting;
+  }
+
+  #mayNotHaveBegun(what: string): void {
+    if (this.#starting === undefined) return;
+    throw new InvalidError("request_invalid", `${what} comes too late: write it before the first call of the app.`);
+  }
+}
+
+function definitionsOf(engine: Cronflow): Definition[] {
+  return [...insideOf(engine).definitions.all()].flat();
+}
+
+/** An app of these workflows, or of all that are defined in an engine; the engine itself is not touched. */
+export function testApp(given: Cronflow | readonly AnyWorkflow[], options?: TestAppOptions): TestApp {
+  return new TestApp(given, options);
+}

@@ -1,0 +1,424 @@
+/** A test of one workflow: what happens in it, and what it gives. */
+import { expect, spyOn, test } from "bun:test";
+import { createCronflow, defineService, NonRetryableError } from "cronflow-ffi";
+import { never } from "cronflow-ffi/testing";
+import { z } from "zod";
+
+test("time passes as it does on the wall, from timer to timer, in no time", async () => {
+  let calls = 0;
+  const workflow = createCronflow()
+    .define({ id: "slow" })
+    .manual()
+    .sleep("1d")
+    .sleep("1d")
+    .step("flaky", () => {
+      calls += 1;
+      if (calls < 5) throw new Error("not yet");
+      return calls;
+    })
+    .retry({ attempts: 5, backoff: { delay: "1h" } })
+    .sleep("1d");
+  const began = performance.now();
+  const result = await workflow.test().trigger().advance("4d").run();
+  expect(performance.now() - began).toBeLessThan(86_400_000);
+  expect({ status: result.status, output: result.output }).toEqual({ status: "completed", output: 5 });
+  // No delay is longer than an hour.
+  const hours = (at: Date): number => (at.getTime() - Date.UTC(2026, 0, 1)) / 3_600_000;
+  const attempts = result.history.filter(({ step }) => step === "flaky");
+  expect(attempts.map(({ finishedAt }) => hours(finishedAt))).toEqual([48, 49, 50, 51, 52]);
+  expect(hours(result.history.at(-1)?.finishedAt as Date)).toBe(52 + 24);
+});
+
+test("the time begins when the test says", async () => {
+  const workflow = createCronflow()
+    .define({ id: "times" })
+    .manual()
+    .step("at", (ctx) => ctx.run.startedAt);
+  expect((await workflow.test().trigger().run()).output).toBe("2026-01-01T00:00:00.000Z");
+  const now = "2030-06-01T12:00:00Z";
+  expect((await workflow.test({ now }).trigger().run()).output).toBe("2030-06-01T12:00:00.000Z");
+  expect((await workflow.test({ now }).advance("1h").trigger().run()).output).toBe("2030-06-01T13:00:00.000Z");
+});
+
+const orders = createCronflow()
+  .define({ id: "orders" })
+  .onWebhook("/orders", { schema: z.object({ id: z.string(), amount: z.number() }) })
+  .step("charge", async (ctx) => ({ receipt: `r-${ctx.payload.id}`, amount: ctx.payload.amount }))
+  .retry({ attempts: 2, backoff: { delay: "1s" } })
+  .action("mail", () => "is dropped")
+  .step("ship", (ctx) => ctx.last.receipt);
+
+test("the result has every step with what became of it", async () => {
+  const result = await orders.test().trigger({ id: "a", amount: 5 }).run();
+  expect(result.output).toBe("r-a");
+  expect(result.payload).toEqual({ id: "a", amount: 5 });
+  expect(result.trigger).toEqual({ type: "manual" });
+  expect(result.steps.charge).toEqual({
+    status: "completed",
+    output: { receipt: "r-a", amount: 5 },
+    error: undefined,
+    isHandled: false,
+    attempts: 1,
+    iterations: {},
+  });
+  expect(result.steps["mail"]).toMatchObject({ status: "completed", output: undefined });
+  expect(result.history.map(({ step }) => step)).toEqual(["charge", "mail", "ship"]);
+  expect(result.waits).toEqual([]);
+});
+
+test("a mock stands for the handler, and everything else of the step is real", async () => {
+  const mocked = await orders
+    .test()
+    .mockStep("charge", { receipt: "mocked", amount: 1 })
+    .trigger({ id: "a", amount: 5 })
+    .expectStep("ship")
+    .toHaveOutput("mocked")
+    .run();
+  expect(mocked.steps.charge.output).toEqual({ receipt: "mocked", amount: 1 });
+
+  await orders
+    .test()
+    .mockStep("charge", (ctx) => {
+      if (ctx.attempt === 1) throw new Error("busy");
+      return { receipt: `attempt ${ctx.attempt}`, amount: 0 };
+    })
+    .trigger({ id: "a", amount: 5 })
+    .advance("1s")
+    .expectStep("charge")
+    .toHaveBeenCalledTimes(2)
+    .expectRun()
+    .toCompleteWith("attempt 2")
+    .run();
+
+  // From here on, not from the beginning.
+  const replaced = orders
+    .test()
+    .mockStep("charge", () => {
+      throw new Error("down");
+    })
+    .trigger({ id: "a", amount: 5 })
+    .mockStep("charge", { receipt: "up", amount: 0 })
+    .advance("1s");
+  expect((await replaced.run()).output).toBe("up");
+});
+
+test("onError that gives an output leaves the step failed and handled", async () => {
+  const workflow = createCronflow()
+    .define({ id: "handled" })
+    .manual()
+    .step("risky", (): string => {
+      throw new NonRetryableError("no");
+    })
+    .onError(() => "instead");
+  const { steps, output } = await workflow
+    .test()
+    .trigger()
+    .expectStep("risky")
+    .toFailWith(NonRetryableError)
+    .expectStep("risky")
+    .toHaveOutput("instead")
+    .run();
+  expect(output).toBe("instead");
+  expect(steps.risky).toMatchObject({ status: "failed", isHandled: true, output: "instead", error: { message: "no" } });
+});
+
+test("branches that were not taken are skipped, also while the run goes on", async () => {
+  const workflow = createCronflow()
+    .define({ id: "branches" })
+    .manual()
+    .if("large", (ctx) => ctx.payload === 2)
+    .step("two", () => 2)
+    .elseIf((ctx) => ctx.payload === 1)
+    .step("one", () => 1)
+    .sleep("1d")
+    .else()
+    .step("none", () => 0)
+    .endIf()
+    .step("end", () => "end");
+  const { steps } = await workflow
+    .test()
+    .trigger(1)
+    .expectStep("two")
+    .toBeSkipped()
+    .expectStep("none")
+    .toBeSkipped()
+    .expectStep("one")
+    .toSucceed()
+    .run();
+  expect(steps.end.status).toBe("pending");
+  expect(steps["large"]?.status).toBe("completed");
+});
+
+test("steps in loops are there once for each iteration", async () => {
+  const workflow = createCronflow()
+    .define({ id: "loops" })
+    .manual()
+    .forEach("each", [1, 2, 3], (item, flow) =>
+      flow.step("double", () => {
+        if (item === 3) throw new Error("three");
+        return item * 2;
+      }),
+    );
+  const { steps } = await workflow
+    .test()
+    .trigger()
+    .expectStep("double@0")
+    .toHaveOutput(2)
+    .expectStep("double@2")
+    .toFailWith("three")
+    .expectStep("double")
+    .toHaveBeenCalledTimes(3)
+    .expectStep("double@1")
+    .toHaveBeenCalledTimes(1)
+    .expectStep("double")
+    .toFail()
+    .run();
+  expect(steps["double"]?.iterations["1"]).toMatchObject({ status: "completed", output: 4 });
+  expect(steps["double@1"]).toMatchObject({ status: "completed", output: 4 });
+});
+
+test("a mocked step in a loop is mocked in every iteration", async () => {
+  const workflow = createCronflow()
+    .define({ id: "mocked-loop" })
+    .manual()
+    .forEach("each", ["a", "b"], (item, flow) => flow.step("work", () => `${item}!`));
+  const { output } = await workflow
+    .test()
+    .mockStep("work", (ctx) => `${ctx.item}${ctx.index}`)
+    .trigger()
+    .run();
+  expect(output).toEqual(["a0", "b1"]);
+});
+
+test("an event is published when a run waits for it, wherever it is said", async () => {
+  const workflow = createCronflow()
+    .define({ id: "events" })
+    .manual()
+    .waitForEvent("first", { timeout: "1h" })
+    .sleep("2h")
+    .waitForEvent("second", { timeout: "1h" })
+    .step("both", (ctx) => ctx.last);
+  const events = () => workflow.test().mockEvent("second", { n: 2 }).trigger();
+  expect((await events().mockEvent("first", { n: 1 }).advance("2h").run()).output).toEqual({ n: 2 });
+  // In the middle of what passes at once.
+  expect((await events().mockEvent("first").advance("5h").run()).output).toEqual({ n: 2 });
+  expect((await workflow.test().trigger().advance("5h").run()).output).toEqual({ timedOut: true });
+});
+
+test("a person answers, or nobody does", async () => {
+  const told: string[] = [];
+  const workflow = createCronflow()
+    .define({ id: "approvals" })
+    .manual()
+    .humanInTheLoop({ name: "ask", timeout: "3d", onPause: (_ctx, token) => told.push(token) })
+    .step("end", (ctx) => ctx.last.status);
+  expect((await workflow.test().trigger().approve().run()).output).toBe("approved");
+  const rejected = await workflow.test().trigger().reject({ why: "too much" }).run();
+  expect([rejected.output, rejected.steps["ask"]?.output]).toMatchObject(["rejected", { why: "too much" }]);
+  expect((await workflow.test().trigger().advance("3d").run()).output).toBe("timeout");
+  expect(new Set(told).size).toBe(3);
+});
+
+test("a death of the process between two steps loses nothing", async () => {
+  const calls: string[] = [];
+  const workflow = createCronflow()
+    .define({ id: "dies" })
+    .manual()
+    .step("before", () => calls.push("before"))
+    .sleep("1h")
+    .humanInTheLoop({ name: "ask" })
+    .step("after", () => calls.push("after"));
+  await workflow.test().crash().trigger().crash().advance("1h").crash().approve().crash().expectRun().toComplete().run();
+  expect(calls).toEqual(["before", "after"]);
+});
+
+test("a death in a handler calls it once more, with the same idempotency key", async () => {
+  const calls: [number, string][] = [];
+  const workflow = createCronflow()
+    .define({ id: "dies-inside" })
+    .manual()
+    .step("before", () => 1)
+    .step("charge", async (ctx) => {
+      calls.push([ctx.attempt, ctx.idempotencyKey]);
+      return ctx.attempt;
+    });
+  const { steps, output, history } = await workflow
+    .test()
+    .crash({ during: "charge" })
+    .trigger()
+    .expectStep("charge")
+    .toHaveBeenCalledTimes(2)
+    .expectStep("before")
+    .toHaveBeenCalledTimes(1)
+    .run();
+  expect(output).toBe(2);
+  expect(calls.map(([attempt]) => attempt)).toEqual([1, 2]);
+  expect(calls[0]?.[1]).toBe(calls[1]?.[1] as string);
+  expect(history.map(({ status }) => status)).toEqual(["completed", "interrupted", "completed"]);
+  expect(steps.charge.attempts).toBe(2);
+});
+
+test("runWithCrashes finds the step that is not safe", async () => {
+  const balance = new Map<string, number>();
+  const account = (pay: (key: string) => void) =>
+    createCronflow()
+      .define({ id: "account" })
+      .manual()
+      .step("open", (ctx) => {
+        balance.set(ctx.run.id, 0);
+        return ctx.run.id;
+      })
+      .step("pay", (ctx) => pay(ctx.idempotencyKey))
+      .step("read", (ctx) => balance.get(ctx.run.id));
+  const runOf = (key: string): string => key.split(":")[0] as string;
+  const unsafe = account((key) => void balance.set(runOf(key), (balance.get(runOf(key)) ?? 0) + 10));
+  await expect(unsafe.test().trigger().runWithCrashes()).rejects.toThrow(
+    'The process died in call 2 of 3, of `pay`, and the run came to another end:\nwithout: {"status":"completed","output":10}\nwith:    {"status":"completed","output":20}',
+  );
+  const paid = new Set<string>();
+  const safe = account((key) => {
+    if (paid.has(key)) return;
+    paid.add(key);
+    balance.set(runOf(key), (balance.get(runOf(key)) ?? 0) + 10);
+  });
+  const { output } = await safe
+    .test()
+    .trigger()
+    .expectStep("pay")
+    .toSucceed()
+    .expectStep("pay")
+    .toHaveBeenCalledTimes(1)
+    .runWithCrashes();
+  expect(output).toBe(10);
+});
+
+test("runWithCrashes says in which call an expectation was not met", async () => {
+  let calls = 0;
+  const workflow = createCronflow()
+    .define({ id: "counts" })
+    .manual()
+    .step("count", () => ++calls % 3 === 0);
+  await expect(workflow.test().trigger().expectRun().toCompleteWith(false).runWithCrashes()).rejects.toThrow(
+    "The process died in call 1 of 1, of `count`: expected the run to complete with false",
+  );
+});
+
+const store = defineService({
+  id: "store",
+  setup: () => {
+    throw new Error("there is no store here");
+  },
+});
+const mailer = defineService({
+  id: "mailer",
+  setup: () => ({ actions: { send: async (to: string) => ({ id: `real mail to ${to}` }), count: () => 5 } }),
+});
+const using = createCronflow()
+  .define({ id: "services", services: [mailer.withConfig()] })
+  .manual()
+  .step("send", (ctx) => ctx.services.mailer.send("ada"))
+  .step("count", (ctx) => ctx.services.mailer.count());
+
+test("services are real unless they are mocked", async () => {
+  const real = await using.test().trigger().run();
+  expect([real.steps.send.output, real.output]).toEqual([{ id: "real mail to ada" }, 5]);
+  const mocked = await using
+    .test()
+    .mockService(mailer.withConfig(), { send: async (to) => ({ id: `mock for ${to}` }), count: () => 7 })
+    .trigger()
+    .run();
+  expect([mocked.steps.send.output, mocked.output]).toEqual([{ id: "mock for ada" }, 7]);
+});
+
+test("a mocked service is not set up, and what is not mocked of it fails", async () => {
+  const workflow = createCronflow()
+    .define({ id: "store", services: [store.withConfig(), mailer.withConfig()] })
+    .manual()
+    .step("send", (ctx) => ctx.services.mailer.send("ada"));
+  await workflow
+    .test()
+    .mockService("store", {})
+    .mockService("mailer", { sned: () => 1 })
+    .trigger()
+    .expectStep("send")
+    .toFailWith("mailer.send: the mock of service `mailer` has no action `send`. Did you mean `sned`?")
+    .run()
+    .then(
+      () => expect.unreachable(),
+      // Nothing called the store.
+      (error) => expect(error.message).toStartWith("never used: the mock of service `store`"),
+    );
+});
+
+test("child runs are real, or mocked as a step is", async () => {
+  const engine = createCronflow();
+  const child = engine
+    .define({ id: "child" })
+    .manual()
+    .sleep("1h")
+    .step("work", (ctx) => `worked on ${ctx.payload}`);
+  const parent = engine.define({ id: "parent" }).manual().subflow("call", child, "it");
+  const real = await parent
+    .test({ with: [child] })
+    .trigger()
+    .advance("1h")
+    .run();
+  expect(real.output).toBe("worked on it");
+  const mocked = await parent.test().mockStep("call", "mocked").trigger().run();
+  expect(mocked.output).toBe("mocked");
+});
+
+test("handlers that wait for something real are waited for", async () => {
+  const workflow = createCronflow()
+    .define({ id: "real" })
+    .manual()
+    .step("timer", () => Bun.sleep(20))
+    .step("process", async () => (await Bun.$`echo out`.quiet()).text());
+  expect((await workflow.test().trigger().run()).output).toBe("out\n");
+});
+
+test("a handler that does not end keeps the test for as long as its patience", async () => {
+  const workflow = createCronflow()
+    .define({ id: "hangs" })
+    .manual()
+    .step("hangs", () => new Promise<string>(() => {}))
+    .timeout("1h");
+  const { status, waits } = await workflow.test({ patience: 20 }).trigger().run();
+  expect([status, waits[0]]).toEqual(["running", expect.stringContaining("the handler of `hangs` still executes")]);
+  await workflow.test({ patience: 20 }).trigger().advance("1h").expectStep("hangs").toFailWith("timeout").run();
+});
+
+test("one test can be run again, and tests do not see each other", async () => {
+  const workflow = createCronflow()
+    .define({ id: "state" })
+    .manual()
+    .step("count", (ctx) => ctx.state.incr("runs"));
+  const again = workflow.test().trigger();
+  expect([(await again.run()).output, (await again.run()).output]).toEqual([1, 1]);
+  const many = await Promise.all(Array.from({ length: 50 }, () => workflow.test().trigger().run()));
+  expect(new Set(many.map(({ output }) => output))).toEqual(new Set([1]));
+});
+
+test("only what goes wrong is written to the console", async () => {
+  const [info, error] = [spyOn(console, "info"), spyOn(console, "error").mockImplementation(() => {})];
+  const workflow = createCronflow()
+    .define({ id: "logs", hooks: { onSuccess: () => Promise.reject(new Error("hook")) } })
+    .manual()
+    .log("hello");
+  await workflow.test().trigger().run();
+  expect(info).not.toHaveBeenCalled();
+  // After the step, and after the run.
+  expect(error).toHaveBeenCalledTimes(2);
+  info.mockRestore();
+  error.mockRestore();
+});
+
+test("a race is won by the first, and mocks that never end lose it", async () => {
+  const workflow = createCronflow()
+    .define({ id: "races" })
+    .manual()
+    .race([(flow) => flow.step("fast", () => "fast"), (flow) => flow.step("slow", () => "slow")]);
+  const { output, steps } = await workflow.test().mockStep("fast", never).trigger().run();
+  expect(output).toBe("slow");
+  expect(steps["fast"]?.status).toBe("cancelled");
+});

@@ -1,0 +1,276 @@
+/** `workflow.test()`: what happens, and what is expected, in the order in which it is written. */
+import type { AnyWorkflow } from "../builder/workflow.ts";
+import type { Definition } from "../definition.ts";
+import { type Duration, milliseconds } from "../duration.ts";
+import { InvalidError } from "../errors.ts";
+import type { Service } from "../services/types.ts";
+import type { Assertion } from "./assertions.ts";
+import { RunExpectation, StepExpectation } from "./expectations.ts";
+import type { HandlerCall } from "./instrumented.ts";
+import type { Mock, MockActions } from "./mocks.ts";
+import { ExpectationError, situation } from "./report.ts";
+import type { RunView, StepResults, TestResult } from "./run-view.ts";
+import { Scenario, type TestOptions } from "./scenario.ts";
+import { checkEvent, checkMock, checkService, checkStep } from "./targets.ts";
+import { waitText } from "./waits.ts";
+
+/** What a test of one workflow may say of its engine. */
+export interface WorkflowTestOptions extends TestOptions {
+  /** Workflows whose runs are started by this one. */
+  readonly with?: readonly AnyWorkflow[];
+}
+
+interface Instruction {
+  /** Done before the engine starts. */
+  readonly prepare?: (scenario: Scenario) => void;
+  readonly perform: (life: Life) => Promise<void>;
+  /** Is left out where the process dies more often than the test says. */
+  readonly isExact?: boolean;
+}
+
+/** One life of the workflow under test. */
+interface Life {
+  readonly scenario: Scenario;
+  runId: string | undefined;
+}
+
+/** The names of steps that have an output, and any other. */
+export type StepNames<Steps> = (keyof Steps & string) | (string & {});
+/** The output of a step of this name; anything when it is not known. */
+export type OutputNamed<Steps, Name> = Name extends keyof Steps
+  ? NonNullable<Steps[Name]> extends { readonly output: infer Output }
+    ? Output
+    : unknown
+  : unknown;
+
+export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> {
+  readonly #definition: Definition;
+  readonly #definitions: readonly Definition[];
+  readonly #options: WorkflowTestOptions;
+  readonly #instructions: Instruction[] = [];
+  #isTriggered = false;
+  /** Expectations that were begun, and what they lack. */
+  #open: string | undefined;
+
+  constructor(definition: Definition, options: WorkflowTestOptions = {}) {
+    this.#definition = definition;
+    this.#definitions = [definition, ...(options.with ?? []).map((workflow) => workflow.definition)];
+    this.#options = options;
+  }
+
+  /** Starts the run. The payload is what `ctx.payload` is; a schema of `.manual()` parses it. */
+  trigger(...given: undefined extends Payload ? [payload?: Payload] : [payload: Payload]): this {
+    if (this.#isTriggered) {
+      throw new InvalidError("request_invalid", ".trigger() was called twice: a test has one run. Use testApp() for several.");
+    }
+    this.#isTriggered = true;
+    return this.#add(async (life) => {
+      const { world } = life.scenario;
+      life.runId = await world.perform(() => world.engine.trigger(this.#definition.id, given[0]));
+      await world.settle();
+    });
+  }
+
+  /**
+   * From here on, something stands for the handler of a step (or for the child run of a subflow): an output, a function
+   * that makes one or throws, or `never`. Everything else of the step is real: retries, time-outs, `onError`. A mock that
+   * was not used by the end is an error.
+   */
+  mockStep<const Name extends StepNames<Steps>>(name: Name, mock: Mock<OutputNamed<Steps, Name>>): this {
+    const { id } = this.#definition;
+    const node = checkMock(this.#definition, name);
+    return this.#push({
+      prepare: (scenario) => {
+        if (node.kind === "subflow") scenario.mockSubflow(id, name);
+      },
+      perform: async ({ scenario }) => scenario.mocks.addStep(id, name, mock),
+    });
+  }
+
+  /** Functions stand for the actions of a service: it is not set up, and calling any other of its actions is an error. */
+  mockService<Actions>(service: Service<string, Actions, unknown>, actions: MockActions<Actions>): this;
+  mockService(service: string, actions: Readonly<Record<string, (...args: never[]) => unknown>>): this;
+  mockService(service: string | { readonly key: string }, actions: Readonly<Record<string, unknown>>): this {
+    const key = typeof service === "string" ? service : service.key;
+    checkService(this.#definitions, this.#options.services ?? [], key);
+    return this.#push({ prepare: ({ mocks }) => mocks.addService(key, actions), perform: async () => {} });
+  }
+
+  /** Publishes an event as soon as a run waits for one of its name, now or later. One that never was is an error. */
+  mockEvent(event: string, payload?: unknown): this {
+    checkEvent(this.#definitions, event);
+    return this.#add(async ({ scenario }) => {
+      scenario.mocks.addEvent(event, payload);
+      await scenario.world.settle();
+    });
+  }
+
+  /** Says yes to the request for approval that waits; what else is said is in `ctx.last`. */
+  approve(payload: Readonly<Record<string, unknown>> = {}, { step }: { readonly step?: StepNames<Steps> } = {}): this {
+    return this.#answer({ ...payload, approved: true }, "approve", step);
+  }
+
+  /** Says no. */
+  reject(payload: Readonly<Record<string, unknown>> = {}, { step }: { readonly step?: StepNames<Steps> } = {}): this {
+    return this.#answer({ ...payload, approved: false }, "reject", step);
+  }
+
+  /** Lets time pass: sleeps, delays, retries, time-outs and schedules come due as they would, one after the other. */
+  advance(duration: Duration): this {
+    const ms = milliseconds(duration);
+    return this.#add(({ scenario }) => scenario.world.advance(ms));
+  }
+
+  /**
+   * The process dies, and another one goes on. Without `during` it dies now. With `during` it dies the next time the
+   * handler of that step has done its work and before its result is recorded, so the handler is called once more: it
+   * stands before what makes the step execute.
+   */
+  crash({ during }: { readonly during?: StepNames<Steps> } = {}): this {
+    if (during === undefined) {
+      return this.#add(async ({ scenario }) => {
+        await scenario.world.crash();
+        await scenario.world.settle();
+      });
+    }
+    checkStep(this.#definition, "crash", during);
+    const { id } = this.#definition;
+    const isIt = (call: HandlerCall): boolean => call.workflowId === id && namesOf(call).includes(during);
+    return this.#add(async ({ scenario }) => scenario.crashDuring(isIt));
+  }
+
+  /** What a step should have come to by now. The name of a step that does not exist is an error. */
+  expectStep<const Name extends StepNames<Steps>>(name: Name): StepExpectation<OutputNamed<Steps, Name>, this> {
+    checkStep(this.#definition, "expectStep", name);
+    this.#open = `.expectStep("${name}")`;
+    return new StepExpectation(name, (assertion, isExact) => this.#expect(assertion, isExact));
+  }
+
+  /** What the run should have come to by now. */
+  expectRun(): RunExpectation<Output, this> {
+    this.#open = ".expectRun()";
+    return new RunExpectation((assertion) => this.#expect(assertion));
+  }
+
+  /** Does it all, and gives what came of it. Throws an `ExpectationError` for the first expectation that is not met. */
+  async run(): Promise<TestResult<Output, Steps>> {
+    return (await this.#live()).result;
+  }
+
+  /**
+   * The same again and again, with a death of the process in each handler that is called: after it has done its work and
+   * before its result is recorded. The run must come to the same end each time, and expectations hold each time but for
+   * how often handlers were called. Gives what came of it without deaths.
+   */
+  async runWithCrashes(): Promise<TestResult<Output, Steps>> {
+    const { result, calls } = await this.#live();
+    for (let place = 0; place < calls.length; place += 1) {
+      const call = calls[place] as string;
+      const where = `The process died in call ${place + 1} of ${calls.length}, of \`${call}\``;
+      let crashed: TestResult<Output, Steps>;
+      try {
+        crashed = (await this.#live(place)).result;
+      } catch (error) {
+        if (error instanceof Error) error.message = `${where}: ${error.message}`;
+        throw error;
+      }
+      const [before, after] = [outcome(result), outcome(crashed)];
+      if (before !== after) {
+        throw new ExpectationError(`${where}, and the run came to another end:\nwithout: ${before}\nwith:    ${after}`);
+      }
+    }
+    return result;
+  }
+
+  /** @param crashAt The number of the call, from 0, in which the process dies. */
+  async #live(crashAt?: number): Promise<{ result: TestResult<Output, Steps>; calls: readonly string[] }> {
+    if (!this.#isTriggered) throw new InvalidError("request_invalid", "The test starts no run: call .trigger() before .run().");
+    if (this.#open !== undefined) {
+      throw new InvalidError("request_invalid", `${this.#open} says nothing of what is expected: go on with .to…().`);
+    }
+    const scenario = new Scenario({ ...this.#options, definitions: this.#definitions });
+    const life: Life = { scenario, runId: undefined };
+    const calls: string[] = [];
+    scenario.onCall = (call) => calls.push(namesOf(call)[1] as string) - 1 === crashAt;
+    for (const { prepare } of this.#instructions) prepare?.(scenario);
+    try {
+      await scenario.start();
+      for (const { perform, isExact = false } of this.#instructions) {
+        if (!(isExact && crashAt !== undefined)) await perform(life);
+      }
+      const view = await scenario.view(life.runId as string);
+      checkUsed(scenario, view);
+      return { result: resultOf(view), calls };
+    } finally {
+      await scenario.close();
+    }
+  }
+
+  #answer(payload: Readonly<Record<string, unknown>>, method: string, step: string | undefined): this {
+    if (step !== undefined && this.#definitions.length === 1) checkStep(this.#definition, method, step);
+    return this.#add(({ scenario, runId }) => scenario.answer(payload, runId, step));
+  }
+
+  #expect(assertion: Assertion, isExact = false): this {
+    this.#open = undefined;
+    // Made here, so that its stack shows the line of the expectation.
+    const error = new ExpectationError();
+    return this.#push({
+      isExact,
+      perform: async ({ scenario, runId }) => {
+        if (runId === undefined) throw new InvalidError("request_invalid", "An expectation stands before .trigger().");
+        const view = await scenario.view(runId);
+        const wrong = assertion(view);
+        if (wrong === undefined) return;
+        error.message = `${wrong}.\n\n${situation(view)}`;
+        throw error;
+      },
+    });
+  }
+
+  #add(perform: Instruction["perform"]): this {
+    return this.#push({ perform });
+  }
+
+  #push(instruction: Instruction): this {
+    if (this.#open !== undefined) {
+      throw new InvalidError("request_invalid", `${this.#open} says nothing of what is expected: go on with .to…().`);
+    }
+    this.#instructions.push(instruction);
+    return this;
+  }
+}
+
+/** The step, and the step in its iteration. */
+function namesOf({ node, context }: HandlerCall): readonly [string, string] {
+  return [node.name, context.idempotencyKey.slice(context.run.id.length + 1)];
+}
+
+/** What a run came to, as far as deaths of the process may not change it. */
+function outcome({ status, output, error }: TestResult): string {
+  return JSON.stringify({ status, output, error: error && { name: error.name, message: error.message } });
+}
+
+function checkUsed(scenario: Scenario, view: RunView): void {
+  const unused = [...scenario.mocks.unused(), ...(scenario.hasCrashLeft ? ["the death of the process of .crash({ during })"] : [])];
+  if (unused.length === 0) return;
+  const list = unused.join(", ");
+  throw new ExpectationError(`never used: ${list}. Remove what is not needed, or find out why it was not.\n\n${situation(view)}`);
+}
+
+/** What a test is given of a run. */
+export function resultOf<Output, Steps>({ record, steps, waits, nowMs }: RunView): TestResult<Output, Steps> {
+  return {
+    runId: record.runId,
+    status: record.status,
+    // Recorded by the workflow that has these types.
+    output: record.output as Output | undefined,
+    error: record.error,
+    payload: record.payload,
+    trigger: record.trigger,
+    steps: steps as StepResults<Steps>,
+    history: record.attempts,
+    waits: waits.map((wait) => waitText(wait, nowMs)),
+  };
+}
+
