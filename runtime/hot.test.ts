@@ -25,7 +25,10 @@ test("a program that is evaluated again takes over the database, and runs go on 
   const directory = temporaryDirectory();
   const [file, database] = [join(directory, "app.ts"), join(directory, "hot.db")];
   writeFileSync(file, program(1, database));
-  const child = Bun.spawn([process.execPath, "--hot", "--no-clear-screen", file], { stdout: "pipe", stderr: "inherit" });
+  const child = Bun.spawn([process.execPath, "--hot", "--no-clear-screen", file], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
   try {
     const lines = addresses(child.stdout);
     const first = await lines();

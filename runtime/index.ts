@@ -76,7 +76,10 @@ export { secret } from "./services/secrets/reference.ts";
 export { ServiceError } from "./services/service-error.ts";
 export type {
   ActionsOf,
+  AnyActions,
   AnyService,
+  AnyTriggers,
+  Configuration,
   Emit,
   Service,
   ServiceEngine,

@@ -52,7 +52,7 @@ export class Pump {
   readonly #sent = new Map<number, Command[]>();
   #seq = 0;
   #capacity: number | undefined;
-  #flushing: NodeJS.Immediate | undefined;
+  #isFlushing = false;
   #stopTimer = (): void => {};
   #wakeAtMs = Number.POSITIVE_INFINITY;
   /** A timer of the core is due: it wants a request, if only an empty one. */
@@ -124,7 +124,6 @@ export class Pump {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearImmediate(this.#flushing);
     this.#stopTimer();
     clearTimeout(this.#pause);
     this.#socket?.end();
@@ -137,12 +136,16 @@ export class Pump {
   }
 
   #schedule(): void {
-    if (this.#flushing !== undefined || this.#isClosed || this.#pause !== undefined) return;
-    this.#flushing = setImmediate(this.#flush);
+    if (this.#isFlushing || this.#isClosed || this.#pause !== undefined) return;
+    this.#isFlushing = true;
+    // An inline core works while it is called: there is nothing to be done beside it.
+    if (this.#core.about.inline) queueMicrotask(this.#flush);
+    else setImmediate(this.#flush);
   }
 
   readonly #flush = (): void => {
-    this.#flushing = undefined;
+    this.#isFlushing = false;
+    if (this.#isClosed) return;
     // What has been committed meanwhile is taken in now, without a wake-up.
     this.drain();
     this.#submitQueued();

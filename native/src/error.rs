@@ -60,7 +60,7 @@ codes! {
         RequestInvalid = "request_invalid",
         /// The request is larger than the limit.
         RequestTooLarge = "request_too_large",
-        /// The configuration given to `cronflow_open` is wrong.
+        /// A configuration is wrong: of the engine, a service, or a secret.
         ConfigInvalid = "config_invalid",
         /// The workflow definition is wrong.
         DefinitionInvalid = "definition_invalid",

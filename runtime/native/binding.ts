@@ -30,6 +30,8 @@ export interface CoreConfig {
   readonly durability?: "full" | "relaxed";
   /** Work on the calling thread, in `call`. */
   readonly inline?: boolean;
+  /** Tells the run ids of several engines apart: from 0, which is the default, to 255. */
+  readonly node?: number;
 }
 
 /** One open engine. */

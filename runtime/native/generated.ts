@@ -7,7 +7,7 @@ export const ABI_VERSION = 2;
 export const CODES = {
   request_invalid: { class: "invalid", meaning: "The request is not UTF-8 JSON of the protocol's shape." },
   request_too_large: { class: "invalid", meaning: "The request is larger than the limit." },
-  config_invalid: { class: "invalid", meaning: "The configuration given to `cronflow_open` is wrong." },
+  config_invalid: { class: "invalid", meaning: "A configuration is wrong: of the engine, a service, or a secret." },
   definition_invalid: { class: "invalid", meaning: "The workflow definition is wrong." },
   value_invalid: { class: "invalid", meaning: "A value cannot be recorded as JSON." },
   value_too_large: { class: "invalid", meaning: "A recorded value is larger than the limit." },

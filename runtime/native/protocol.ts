@@ -210,6 +210,7 @@ export interface AboutMessage {
   sqlite: string;
   database: string;
   durability: string;
+  inline: boolean;
   wake_fd: number | null;
   executing: number;
   queued: number;

@@ -37,7 +37,8 @@ function radio(events: string[] = []) {
 
 test("a trigger starts a run of each workflow that listens, and tells its id after the commit", async () => {
   const { service, emit } = radio();
-  const engine = testEngine();
+  const auth = "a-token-of-this-test";
+  const engine = testEngine({ auth });
   engine
     .define({ id: "news", services: [service] })
     .onService(service, "onMessage", { channel: "news" })
@@ -52,6 +53,11 @@ test("a trigger starts a run of each workflow that listens, and tells its id aft
   const runId = await emit("music", "la", "m1");
   expect(await engine.result(runId)).toEqual({ type: "service", service: "radio", name: "onMessage", id: "m1" });
   expect(await engine.inspect(runId)).toMatchObject({ workflowId: "music", trigger: { type: "service" } });
+  const headers = { authorization: `Bearer ${auth}` };
+  const listed = await (await engine.fetch(new Request("http://x/cronflow/workflows", { headers }))).json();
+  expect(listed).toMatchObject({
+    workflows: [{ id: "news", triggers: [{ type: "service", service: "radio", name: "onMessage" }] }, { id: "music" }],
+  });
 });
 
 test("a message that is emitted again finds its run, by the process after, too; another of its id is refused", async () => {

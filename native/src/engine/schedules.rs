@@ -116,7 +116,7 @@ impl Engine {
             if !self.catalog.is_defined(&row.workflow_id) {
                 continue;
             }
-            if self.check_room().is_err() {
+            if self.check_room_for(limits::MISFIRES as usize).is_err() {
                 self.schedules_due.insert((now_ms.max(due_at_ms) + FULL_PAUSE_MS, id));
                 continue;
             }

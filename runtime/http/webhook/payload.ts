@@ -1,8 +1,10 @@
 /** From the bytes of a body to the payload of a run. */
+
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
 import { CronflowError } from "../../errors.ts";
 import { encode } from "../../json.ts";
 import { parse } from "../../schema.ts";
+import { masked } from "../../services/secrets/known.ts";
 import { payloadInvalid } from "./error.ts";
 import { parseJson, textOf } from "./json-body.ts";
 
@@ -70,7 +72,7 @@ function recorded(payload: unknown): string | undefined {
   }
 }
 
-/** What the sender is told of what a function of the user's threw. */
+/** What the sender is told of what a function of the user's threw: no secret. */
 function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  return masked(thrown instanceof Error ? thrown.message : String(thrown));
 }

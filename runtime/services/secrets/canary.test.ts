@@ -192,3 +192,25 @@ test("what cannot be recorded because of a secret names where the secret is foun
     },
   });
 });
+
+test("what the functions of a webhook throw is told to its sender without the secret", async () => {
+  const engine = testEngine();
+  const leaks = (): never => {
+    throw new Error(`not valid: ${CANARY}`);
+  };
+  for (const [id, options] of [
+    ["validate", { validate: leaks }],
+    ["parse", { parseRawBody: leaks }],
+  ] as const) {
+    engine
+      .define({ id, services: [leaky] })
+      .onWebhook(`/${id}`, options)
+      .step("never", () => 1);
+  }
+  await engine.start();
+  for (const id of ["validate", "parse"]) {
+    const response = await engine.fetch(new Request(`http://localhost/${id}`, { method: "POST", body: "{}" }));
+    const text = await response.text();
+    expect([response.status, text.includes("[secret]"), text.includes(PART)]).toEqual([400, true, false]);
+  }
+});
