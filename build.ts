@@ -13,7 +13,7 @@ interface Task {
   readonly run: (argumentsOf: string[]) => Promise<void>;
 }
 
-const BENCHMARKS = ["boundary", "engine", "flow", "growth", "http", "schedules", "start", "types"];
+const BENCHMARKS = ["boundary", "engine", "flow", "growth", "http", "schedules", "start", "testing", "types"];
 
 const tasks: Record<string, Task> = {
   native: { summary: "build the native library (release)", run: async () => native() },

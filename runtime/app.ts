@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import type { Closed, NoSteps, Passing, Uses } from "./builder/types.ts";
 import { type AnyWorkflow, type NoTrigger, type PayloadOf, type RunOutputOf, Workflow } from "./builder/workflow.ts";
+import { wallClock } from "./clock.ts";
 import { Definition, type SecretReferences, type WorkflowOptions } from "./definition.ts";
 import { Definitions } from "./definitions.ts";
 import { type Duration, milliseconds } from "./duration.ts";
@@ -164,6 +165,7 @@ export class Cronflow {
         return this.#outcome(started.runId, started.ended, signal);
       },
       log: () => this.#log,
+      now: () => (this.#session?.clock ?? wallClock).now(),
       verbs: this,
     });
   }

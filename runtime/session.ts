@@ -1,4 +1,5 @@
 /** A started engine: its core, pump and executor, from `start` to `stop`. */
+import type { Clock } from "./clock.ts";
 import type { Definitions } from "./definitions.ts";
 import { errorOf } from "./errors.ts";
 import { Executor } from "./executor.ts";
@@ -223,6 +224,11 @@ export class Session {
   /** Resolves when the run has ended, the engine stops, or the signal says that nobody waits any longer. */
   ended(runId: string, signal?: AbortSignal): Promise<Ended> {
     return this.#waiters.ended(runId, signal);
+  }
+
+  /** The time the engine goes by. */
+  get clock(): Clock {
+    return this.#core.clock;
   }
 
   /** Why the engine has broken down, if it has. */

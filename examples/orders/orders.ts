@@ -8,7 +8,7 @@ import { z } from "zod";
 
 const STOCK_MS = 300;
 
-cronflow
+export const orders = cronflow
   .define({
     id: "orders",
     hooks: { onFailure: (ctx, step) => step === undefined && ctx.log.error(`order ${ctx.run.id} failed`) },
@@ -33,5 +33,7 @@ cronflow
   })
   .action("receipt", (ctx) => ctx.log.info(`receipt: ${ctx.last}, paid ${ctx.steps.charge.output.charged}`));
 
-await cronflow.start({ port: Number(process.argv[2] ?? 3000), database: process.argv[3] ?? "./orders.db" });
-console.log(`listening on ${cronflow.url}`);
+if (import.meta.main) {
+  await cronflow.start({ port: Number(process.argv[2] ?? 3000), database: process.argv[3] ?? "./orders.db" });
+  console.log(`listening on ${cronflow.url}`);
+}

@@ -15,7 +15,10 @@ const FRAME = /\(?((?:\/|[A-Za-z]:[\\/])[^()]*?):(\d+):\d+\)?$/;
 
 const positions = new WeakMap<NodeSpec, Position>();
 
-/** Keeps where the node that is made now is written. */
+/**
+ * Keeps where the node that is made now is written. What a function returns is a tail call, of which there is no frame:
+ * the last step of a branch stands where its block does, unless tail calls are off (`BUN_JSC_useTailCalls=0`).
+ */
 export function notePosition(node: NodeSpec): void {
   if (!IS_ON) return;
   for (const line of (new Error().stack ?? "").split("\n")) {

@@ -12,6 +12,8 @@ export interface HttpEngine {
   /** The output of a run once it has ended. An aborted signal takes the waiter away; the run goes on. */
   readonly outcome: (started: StartedRun, signal?: AbortSignal) => Promise<unknown>;
   readonly log: () => Logger;
+  /** The time the engine goes by, in milliseconds since 1970. */
+  readonly now: () => number;
   /** What the management routes call. */
   readonly verbs: EngineVerbs;
   /** What the engine was created or started with; `start` may still change it after the routes were made. */

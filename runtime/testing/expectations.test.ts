@@ -23,11 +23,7 @@ const orders = createCronflow()
   .action("mail", () => undefined);
 
 const small = () => orders.test().trigger({ amount: 20 });
-const declined = () =>
-  orders
-    .test()
-    .trigger({ amount: 200 })
-    .advance("2m");
+const declined = () => orders.test().trigger({ amount: 200 }).advance("2m");
 
 /** What an expectation that is not met says. */
 async function said(test: { run(): Promise<unknown> }): Promise<string> {
@@ -60,9 +56,7 @@ test("toSucceed", async () => {
 
 test("toFail", async () => {
   await declined().expectStep("charge").toFail().run();
-  expect(await said1(small().expectStep("charge").toFail())).toBe(
-    "expected step `charge` to fail, but it succeeded.",
-  );
+  expect(await said1(small().expectStep("charge").toFail())).toBe("expected step `charge` to fail, but it succeeded.");
 });
 
 test("toFailWith takes a part of the message, a pattern or a class", async () => {
@@ -77,7 +71,13 @@ test("toFailWith takes a part of the message, a pattern or a class", async () =>
   const begin = "expected step `charge` to fail with";
   const end = "but it failed after 3 attempts: CardError: card declined.";
   expect(await said1(declined().expectStep("charge").toFailWith("expired"))).toBe(`${begin} "expired", ${end}`);
-  expect(await said1(declined().expectStep("charge").toFailWith(/expired/))).toBe(`${begin} /expired/, ${end}`);
+  expect(
+    await said1(
+      declined()
+        .expectStep("charge")
+        .toFailWith(/expired/),
+    ),
+  ).toBe(`${begin} /expired/, ${end}`);
   expect(await said1(declined().expectStep("charge").toFailWith(TypeError))).toBe(`${begin} TypeError, ${end}`);
   expect(await said1(small().expectStep("charge").toFailWith("x"))).toBe(`${begin} "x", but it succeeded.`);
 });
@@ -104,12 +104,7 @@ test("toBeSkipped", async () => {
 });
 
 test("toHaveBeenCalledTimes", async () => {
-  await declined()
-    .expectStep("charge")
-    .toHaveBeenCalledTimes(3)
-    .expectStep("mail")
-    .toHaveBeenCalledTimes(0)
-    .run();
+  await declined().expectStep("charge").toHaveBeenCalledTimes(3).expectStep("mail").toHaveBeenCalledTimes(0).run();
   expect(await said1(declined().expectStep("charge").toHaveBeenCalledTimes(1))).toBe(
     "expected step `charge` to have been called once, but it was called 3 times, and failed after 3 attempts: CardError: card declined.",
   );
@@ -128,12 +123,7 @@ test("toHaveOutput", async () => {
 test("expectRun", async () => {
   await small().expectRun().toComplete().expectRun().toCompleteWith({ charged: 20 }).run();
   await declined().expectRun().toFail().expectRun().toFailWith(CardError).run();
-  await orders
-    .test()
-    .trigger({ amount: 200 })
-    .expectRun()
-    .toWait()
-    .run();
+  await orders.test().trigger({ amount: 200 }).expectRun().toWait().run();
   expect(await said1(declined().expectRun().toComplete())).toBe(
     "expected the run to complete, but it failed: CardError: card declined.",
   );

@@ -1,6 +1,7 @@
 /** `.expectStep(name).to…` and `.expectRun().to…`, for a test of one workflow and for one of an app. */
-import * as assertions from "./assertions.ts";
+
 import type { Assertion, ErrorMatch } from "./assertions.ts";
+import * as assertions from "./assertions.ts";
 
 /**
  * Takes an assertion in, and gives what the sentence goes on with. `isExact`: it counts what a death of the process

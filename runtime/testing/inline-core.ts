@@ -6,9 +6,12 @@ import { findLibrary } from "../native/library.ts";
 export class InlineCore extends Core {
   readonly #onSubmit: () => void;
 
-  /** @param onSubmit Called after each request: the engine has moved. */
-  constructor(clock: Clock, onSubmit: () => void) {
-    super({ database: ":memory:", inline: true }, findLibrary(), clock);
+  /**
+   * @param node Engines of different nodes have different run ids; those of the same have the same in the same order.
+   * @param onSubmit Called after each request: the engine has moved.
+   */
+  constructor(clock: Clock, node: number, onSubmit: () => void) {
+    super({ database: ":memory:", inline: true, node }, findLibrary(), clock);
     this.#onSubmit = onSubmit;
   }
 

@@ -2,11 +2,14 @@
  * A workflow as tests run it: the same definition for the core, but each of its functions is called through a probe. It
  * differs in two things: requests for approval tell their token to the probe, and child runs that are mocked are steps.
  */
+
+import type { AnyContext } from "../context.ts";
 import { nodeMessage } from "../definition/message.ts";
 import type { AnyHandler, LoopSpec, NodeSpec } from "../definition/node.ts";
-import { Definition } from "../definition.ts";
+import { Definition, type Hook, type WorkflowOptions } from "../definition.ts";
 import type { DefinitionMessage, HandlerName } from "../native/protocol.ts";
-import type { AnyContext } from "../context.ts";
+import type { SecretReference } from "../services/secrets/reference.ts";
+import { TestSecret } from "./test-secret.ts";
 
 /** A call of one of the user's functions. */
 export interface HandlerCall {
@@ -21,6 +24,18 @@ export interface HandlerCall {
 /** Called instead of each function. */
 export type Probe = (call: HandlerCall) => unknown;
 
+export interface Instruments {
+  readonly probe: Probe;
+  /** Subflows that are mocked. */
+  readonly mockedSubflows: ReadonlySet<string> | undefined;
+  /** Called instead of each hook. */
+  readonly hook: (call: () => unknown) => unknown;
+  /** Stand for secrets of these names. */
+  readonly secrets: Readonly<Record<string, string>> | undefined;
+  /** Without hooks, triggers and secrets. */
+  readonly isBare: boolean;
+}
+
 export class InstrumentedDefinition extends Definition {
   readonly #original: Definition;
   readonly #probe: Probe;
@@ -29,12 +44,12 @@ export class InstrumentedDefinition extends Definition {
   readonly #loops = new Map<LoopSpec, LoopSpec>();
   readonly #nodes: ReadonlyMap<string, NodeSpec>;
 
-  constructor(original: Definition, probe: Probe, mockedSubflows: ReadonlySet<string> = new Set()) {
-    super(original.options);
+  constructor(original: Definition, { probe, hook, mockedSubflows = new Set(), secrets = {}, isBare }: Instruments) {
+    super(isBare ? bare(original.options) : withSecrets(withHooks(original.options, hook), secrets));
     this.#original = original;
     this.#probe = probe;
     this.#mockedSubflows = mockedSubflows;
-    this.triggers.push(...original.triggers);
+    if (!isBare) this.triggers.push(...original.triggers);
     this.#nodes = new Map([...original.nodes].map(([name, node]) => [name, this.#node(node)]));
   }
 
@@ -48,8 +63,9 @@ export class InstrumentedDefinition extends Definition {
 
   override toMessage(): DefinitionMessage {
     const { id, retry } = this.options;
+    // That of this workflow has no nodes: they are the original's.
     const nodes = this.#original.sequence.close().map((node) => nodeMessage(this.#node(node), id, retry));
-    return { ...this.#original.toMessage(), nodes };
+    return { ...super.toMessage(), nodes };
   }
 
   #node(original: NodeSpec): NodeSpec {
@@ -118,4 +134,29 @@ export class InstrumentedDefinition extends Definition {
         new Map([...build(item, index)].map(([name, node]) => [name, this.#instrumented(node)] as const)),
     };
   }
+}
+
+function bare({ hooks: _hooks, secrets: _secrets, ...options }: WorkflowOptions): WorkflowOptions {
+  return options;
+}
+
+function withHooks({ hooks, ...options }: WorkflowOptions, call: Instruments["hook"]): WorkflowOptions {
+  if (hooks === undefined) return options;
+  const entries = Object.entries(hooks).map(([name, hook]: [string, Hook]) => {
+    const instead: Hook = (context, step) => call(() => hook(context, step));
+    return [name, instead] as const;
+  });
+  return { ...options, hooks: Object.fromEntries(entries) };
+}
+
+function withSecrets(
+  { secrets, ...options }: WorkflowOptions,
+  given: Readonly<Record<string, string>>,
+): WorkflowOptions {
+  if (secrets === undefined) return options;
+  const entries = Object.entries<SecretReference>(secrets).map(([name, found]) => {
+    const value = given[name];
+    return [name, value === undefined ? found : new TestSecret(name, value)] as const;
+  });
+  return { ...options, secrets: Object.fromEntries(entries) };
 }

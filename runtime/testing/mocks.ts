@@ -72,7 +72,9 @@ export class Mocks {
     mock.isUsed = true;
     const called = mock.actions[action];
     if (typeof called !== "function") {
-      throw new Error(`the mock of service \`${service}\` has no action \`${action}\`. ${suggestion(action, Object.keys(mock.actions))}`);
+      throw new Error(
+        `the mock of service \`${service}\` has no action \`${action}\`. ${suggestion(action, Object.keys(mock.actions))}`,
+      );
     }
     return { handled: true, result: Reflect.apply(called, mock.actions, args) };
   };

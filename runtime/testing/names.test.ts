@@ -22,8 +22,14 @@ test.each([
   [() => workflow.test().expectStep("validate@1"), "step `validate` is in no loop"],
   [() => workflow.test().mockStep("valdate", 1), "Did you mean `validate`?"],
   [() => workflow.test().mockStep("pause", 1), "`pause` is no step: its kind is sleep. Skip it by .advance()."],
-  [() => workflow.test().mockStep("payment", 1 as never), "its kind is wait_for_event. Publish its event by .mockEvent()."],
-  [() => workflow.test().mockStep("approval", 1 as never), "its kind is approval. Answer it by .approve() or .reject()."],
+  [
+    () => workflow.test().mockStep("payment", 1 as never),
+    "its kind is wait_for_event. Publish its event by .mockEvent().",
+  ],
+  [
+    () => workflow.test().mockStep("approval", 1 as never),
+    "its kind is approval. Answer it by .approve() or .reject().",
+  ],
   [() => workflow.test().mockStep("both", 1 as never), "Mock the steps inside of it."],
   [() => workflow.test().mockEvent("payed"), "nothing waits for an event of this name. Did you mean `paid`?"],
   [() => workflow.test().mockService("mailr", {}), "Did you mean `mailer`?"],

@@ -28,7 +28,9 @@ export function stepText({ status, attempts, error, isHandled }: StepResult): st
     case "pending":
       return "has not been reached";
     case "waiting":
-      return attempts > 0 && error !== undefined ? `waits after ${attempts === 1 ? "an attempt" : `${attempts} attempts`}${because(error)}` : "waits";
+      return attempts > 0 && error !== undefined
+        ? `waits after ${attempts === 1 ? "an attempt" : `${attempts} attempts`}${because(error)}`
+        : "waits";
     case "running":
       return "still executes";
   }

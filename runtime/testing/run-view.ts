@@ -97,7 +97,8 @@ function resultOf(rows: readonly AttemptRecord[], waits: readonly WaitMessage[])
   const last = ends.at(-1);
   const rescue = rows.findLast(({ handler, status }) => handler === "on_error" && status === "completed");
   const executes = waits.some((wait) => wait.for === "handler" || wait.for === "slot");
-  const state = waits.length === 0 ? (last?.status ?? rows.at(-1)?.status ?? "running") : executes ? "running" : "waiting";
+  const state =
+    waits.length === 0 ? (last?.status ?? rows.at(-1)?.status ?? "running") : executes ? "running" : "waiting";
   return {
     status: state,
     output: rescue === undefined ? last?.output : rescue.output,

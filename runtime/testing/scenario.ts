@@ -1,8 +1,9 @@
 /** One life of workflows under test: the engine, what stands for steps, services and events, and what was called. */
-import type { ApprovalAnswer, EngineOptions } from "../app.ts";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type ApprovalAnswer, type EngineOptions, useStandIn } from "../app.ts";
 import type { AnyContext } from "../context.ts";
 import type { Definition } from "../definition.ts";
-import { milliseconds, type Duration } from "../duration.ts";
+import { type Duration, milliseconds } from "../duration.ts";
 import { InvalidError } from "../errors.ts";
 import type { PausedWorkflow } from "../records.ts";
 import { nodeKey } from "../scope.ts";
@@ -25,14 +26,31 @@ export interface TestOptions {
   readonly log?: EngineOptions["log"];
   /** Services of every workflow. */
   readonly services?: EngineOptions["services"];
+  /** What stands for `ctx.secrets`, by name. A secret that is not given is looked for where the workflow says. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Runs whose handlers execute at the same time. Default 256. */
   readonly concurrency?: number;
 }
 
+/** The scenario whose handler executes: engines that it calls, which are not started, are the one under test. */
+const CURRENT = new AsyncLocalStorage<Scenario>();
+useStandIn(() => CURRENT.getStore()?.world.session);
+
 const START_MS = Date.UTC(2026, 0, 1);
+
+/** Whose request for approval is answered. */
+export interface Addressee {
+  readonly runId: string | undefined;
+  readonly step: string | undefined;
+  readonly isOnly?: boolean;
+}
 
 export interface ScenarioOptions extends TestOptions {
   readonly definitions: readonly Definition[];
+  /** Answers calls of all functions, instead of the mocks: hooks, triggers and services are left out then. */
+  readonly answer?: (call: HandlerCall) => unknown;
+  /** What tells the ids of its runs from those of other lives. Default 0. */
+  readonly node?: number;
   /** Whatever else an engine may be told. */
   readonly settings?: EngineOptions;
 }
@@ -64,6 +82,12 @@ export class Scenario {
     return this.#world !== undefined;
   }
 
+  /** The time of the engine, in milliseconds since 1970. */
+  get nowMs(): number {
+    const { now } = this.#options;
+    return this.#world?.clock.now() ?? (now === undefined ? START_MS : momentOf(now));
+  }
+
   get definitions(): readonly Definition[] {
     return this.#options.definitions;
   }
@@ -75,19 +99,31 @@ export class Scenario {
   }
 
   async start(): Promise<void> {
-    const { definitions, settings, now, patience = 1_000, log = failuresToConsole, services, concurrency } = this.#options;
-    const probe = (call: HandlerCall): unknown => this.#probe(call);
+    const { definitions, settings, patience = 1_000, log = failuresToConsole, services, concurrency } = this.#options;
+    const probe = (call: HandlerCall): unknown => CURRENT.run(this, () => this.#probe(call));
+    const hook = (call: () => unknown): unknown => CURRENT.run(this, call);
+    const isBare = this.#options.answer !== undefined;
+    const instrumented = (definition: Definition): Definition => {
+      const mockedSubflows = this.#mockedSubflows.get(definition.id);
+      const { secrets } = this.#options;
+      return new InstrumentedDefinition(definition, { probe, hook, isBare, mockedSubflows, secrets });
+    };
     this.#world = new VirtualEngine({
-      definitions: definitions.map(
-        (definition) => new InstrumentedDefinition(definition, probe, this.#mockedSubflows.get(definition.id)),
-      ),
+      definitions: definitions.map(instrumented),
       settings: { ...settings, log, ...(services && { services }), ...(concurrency && { concurrency }) },
-      services: { intercept: this.mocks.intercept, isReplaced: (key) => this.mocks.hasService(key) },
-      startMs: now === undefined ? START_MS : momentOf(now),
+      services: { intercept: this.mocks.intercept, isReplaced: (key) => isBare || this.mocks.hasService(key) },
+      node: this.#options.node ?? 0,
+      startMs: this.nowMs,
       patienceMs: milliseconds(patience),
       onRest: () => this.#publishAwaited(),
     });
-    await this.#world.start();
+    try {
+      await this.#world.start();
+    } catch (error) {
+      await this.#world.engine.stop({ timeout: 0 });
+      this.#world = undefined;
+      throw error;
+    }
   }
 
   /** Ends everything. What the runs have reached is counted. */
@@ -119,22 +155,30 @@ export class Scenario {
     const found = this.definitions.findLast(({ id }) => id === workflowId);
     if (found !== undefined) return found;
     const ids = this.definitions.map(({ id }) => id);
-    throw new InvalidError("workflow_not_found", `The test has no workflow \`${workflowId}\`. ${suggestion(workflowId, ids)}`);
+    throw new InvalidError(
+      "workflow_not_found",
+      `The test has no workflow \`${workflowId}\`. ${suggestion(workflowId, ids)}`,
+    );
   }
 
-  /** Answers the request for approval that is open; `step` says which, when there are several. */
-  async answer(payload: ApprovalAnswer, runId: string | undefined, step: string | undefined): Promise<void> {
+  /**
+   * Answers the request for approval that is open; `step` says which, when there are several. `isOnly`: no other run is
+   * meant, not even a child.
+   */
+  async answer(payload: ApprovalAnswer, { runId, step, isOnly = false }: Addressee): Promise<void> {
     const { engine } = this.world;
     const open = await this.world.perform(() => engine.listPausedWorkflows());
     const wanted = open.filter((paused) => step === undefined || [paused.step, keyOf(paused)].includes(step));
     // A child run may be what waits.
     const own = wanted.filter((paused) => paused.runId === runId);
-    const [found, ...others] = own.length > 0 ? own : wanted;
+    const [found, ...others] = own.length > 0 || isOnly ? own : wanted;
     const word = payload.approved === false ? ".reject()" : ".approve()";
     if (found === undefined) throw new ExpectationError(await this.#nobodyAsks(word, runId, step));
     if (others.length > 0) {
       const names = [found, ...others].map((paused) => `\`${keyOf(paused)}\``).join(", ");
-      throw new ExpectationError(`${word}: several steps wait for a person: ${names}. Say which: { step: "${found.step}" }.`);
+      throw new ExpectationError(
+        `${word}: several steps wait for a person: ${names}. Say which: { step: "${found.step}" }.`,
+      );
     }
     const token = this.#tokens.get(`${found.runId}:${keyOf(found)}`);
     if (token === undefined) throw new Error(`the token of \`${keyOf(found)}\` was not told`);
@@ -155,13 +199,14 @@ export class Scenario {
   #probe(call: HandlerCall): unknown {
     const { node, handler, context, original } = call;
     if (handler === "on_pause") this.#tokens.set(context.idempotencyKey, context.token as string);
+    if (this.#options.answer !== undefined) return this.#options.answer(call);
     if (handler !== "body") return original(context);
     this.#count(call);
     const mock = this.mocks.step(call.workflowId, node.name);
     const work = (): unknown => {
       if (mock === undefined) return original(context);
       mock.isUsed = true;
-      if (mock.mock === never) return this.#hang(context);
+      if (mock.mock === never) return this.hang(context);
       return typeof mock.mock === "function" ? (mock.mock as (context: AnyContext) => unknown)(context) : mock.mock;
     };
     const isPlanned = this.#crashIn?.(call) === true;
@@ -188,10 +233,11 @@ export class Scenario {
     // Whatever it came to dies with the process.
     await Promise.allSettled([(async () => work())()]);
     this.world.crashSoon();
-    return this.#hang(context);
+    return this.hang(context);
   }
 
-  #hang({ signal }: AnyContext): Promise<never> {
+  /** An attempt that only the core ends. */
+  hang({ signal }: AnyContext): Promise<never> {
     this.world.hangs(signal);
     return new Promise(() => {});
   }
@@ -205,7 +251,7 @@ export class Scenario {
   async #publishAwaited(): Promise<boolean> {
     if (!this.mocks.hasEvents) return false;
     const { engine } = this.world;
-    const { runs } = await this.world.perform(() => engine.list({ status: "waiting" }));
+    const { runs } = await this.world.perform(() => engine.list({ status: "waiting", limit: 1_000 }));
     const awaited = new Set<string>();
     for (const { runId } of runs) {
       const { waits } = await this.world.ask<{ waits: readonly WaitMessage[] }>(waitsQuery(runId));
@@ -235,7 +281,9 @@ export class Scenario {
     const ids: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = await this.world.perform(() => engine.list({ limit: 1_000, ...(cursor !== undefined && { cursor }) }));
+      const page = await this.world.perform(() =>
+        engine.list({ limit: 1_000, ...(cursor !== undefined && { cursor }) }),
+      );
       ids.push(...page.runs.map(({ runId }) => runId));
       cursor = page.cursor;
     } while (cursor !== undefined);
@@ -265,7 +313,10 @@ function keyOf({ step, scope }: PausedWorkflow): string {
 export function momentOf(moment: Date | number | string): number {
   const ms = new Date(moment).getTime();
   if (!Number.isNaN(ms)) return ms;
-  throw new InvalidError("config_invalid", `\`now\` is ${JSON.stringify(moment)}; give a Date, milliseconds since 1970, or ISO 8601.`);
+  throw new InvalidError(
+    "config_invalid",
+    `\`now\` is ${JSON.stringify(moment)}; give a Date, milliseconds since 1970, or ISO 8601.`,
+  );
 }
 
 const failuresToConsole: NonNullable<EngineOptions["log"]> = {
@@ -278,4 +329,3 @@ const failuresToConsole: NonNullable<EngineOptions["log"]> = {
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
-

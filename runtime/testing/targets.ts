@@ -8,7 +8,9 @@ export function checkStep(definition: Definition, method: string, name: string):
   const [step = "", iteration] = String(name).split("@");
   const node = definition.node(step);
   if (node === undefined) {
-    throw unknown(`.${method}("${name}"): workflow \`${definition.id}\` has no step \`${step}\`. ${suggestion(step, definition.nodes.keys())}`);
+    throw unknown(
+      `.${method}("${name}"): workflow \`${definition.id}\` has no step \`${step}\`. ${suggestion(step, definition.nodes.keys())}`,
+    );
   }
   if (iteration !== undefined && node.loops.length === 0) {
     throw unknown(`.${method}("${name}"): step \`${step}\` is in no loop, so it has no iterations.`);
@@ -28,7 +30,9 @@ const ADVICE: Partial<Record<NodeSpec["kind"], string>> = {
 export function checkMock(definition: Definition, name: string): NodeSpec {
   const node = checkStep(definition, "mockStep", name);
   if (node.kind === "step" || node.kind === "action" || node.kind === "subflow") return node;
-  throw unknown(`.mockStep("${name}"): \`${name}\` is no step: its kind is ${node.kind}. ${ADVICE[node.kind] ?? "Mock the steps inside of it"}.`);
+  throw unknown(
+    `.mockStep("${name}"): \`${name}\` is no step: its kind is ${node.kind}. ${ADVICE[node.kind] ?? "Mock the steps inside of it"}.`,
+  );
 }
 
 /** Throws when no workflow waits for, or is started by, an event of this name. */
@@ -43,11 +47,17 @@ export function checkEvent(definitions: readonly Definition[], name: string): vo
 }
 
 /** The key by which handlers call a service. */
-export function checkService(definitions: readonly Definition[], everywhere: readonly { readonly key: string }[], name: string): void {
+export function checkService(
+  definitions: readonly Definition[],
+  everywhere: readonly { readonly key: string }[],
+  name: string,
+): void {
   const keys = new Set(everywhere.map(({ key }) => key));
   for (const { options } of definitions) for (const { key } of options.services ?? []) keys.add(key);
   if (!keys.has(name)) {
-    throw unknown(`.mockService("${name}"): no workflow of the test has a service of this name. ${suggestion(name, keys)}`);
+    throw unknown(
+      `.mockService("${name}"): no workflow of the test has a service of this name. ${suggestion(name, keys)}`,
+    );
   }
 }
 

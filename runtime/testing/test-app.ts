@@ -3,10 +3,10 @@ import { type ApprovalAnswer, Cronflow, type EngineOptions, insideOf, type Trigg
 import type { AnyWorkflow, PayloadOf, RunOutputOf } from "../builder/workflow.ts";
 import type { Definition } from "../definition.ts";
 import { type Duration, milliseconds } from "../duration.ts";
-import { InvalidError } from "../errors.ts";
+import { InvalidError, UnavailableError } from "../errors.ts";
 import type { PublishedEvent } from "../events.ts";
 import type { HttpSettings } from "../http/options.ts";
-import type { RunSummary } from "../records.ts";
+import type { RunRecord, RunSummary } from "../records.ts";
 import type { Schedule } from "../schedules.ts";
 import type { Service } from "../services/types.ts";
 import type { Assertion } from "./assertions.ts";
@@ -20,6 +20,12 @@ import { type OutputNamed, resultOf, type StepNames } from "./workflow-test.ts";
 
 /** What a test of an app may say of its engine. What it does not say is as the engine that is tested has it. */
 export interface TestAppOptions extends TestOptions, HttpSettings {}
+
+/** Which request for approval is meant: its step, its run. */
+export interface WhichApproval {
+  readonly step?: string;
+  readonly run?: string;
+}
 
 /** What a workflow's steps are, for the compiler. */
 export type StepsOf<W extends AnyWorkflow> = W["types"] extends { readonly steps: infer Steps } ? Steps : unknown;
@@ -38,9 +44,10 @@ export class TestApp implements AsyncDisposable {
   readonly #definitions: readonly Definition[];
   readonly #services: readonly { readonly key: string }[];
   #starting: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(given: Cronflow | readonly AnyWorkflow[], options: TestAppOptions = {}) {
-    const { now, patience, log, services, concurrency, ...http } = options;
+    const { now, patience, log, services, secrets, concurrency, ...http } = options;
     const settings: EngineOptions = { ...(given instanceof Cronflow && insideOf(given).options), ...http };
     const { database: _file, log: _log, ...kept } = settings;
     this.#definitions = given instanceof Cronflow ? definitionsOf(given) : given.map(({ definition }) => definition);
@@ -52,17 +59,24 @@ export class TestApp implements AsyncDisposable {
       ...(patience !== undefined && { patience }),
       ...(log !== undefined && { log }),
       ...(services !== undefined && { services }),
+      ...(secrets !== undefined && { secrets }),
       ...(concurrency !== undefined && { concurrency }),
     });
   }
 
   /** The time of the engine. */
   get now(): Date {
-    return new Date(this.#scenario.world.clock.now());
+    return new Date(this.#scenario.nowMs);
   }
 
-  /** The engine, for its other verbs. It is started by the first call of the app. */
+  /** The engine, for its other verbs. Throws before the first call of the app, which starts it. */
   get engine(): Cronflow {
+    if (!this.#scenario.isStarted) {
+      throw new InvalidError(
+        "closed",
+        "The engine of the app begins with its first call: write `await app.start()` before.",
+      );
+    }
     return this.#scenario.world.engine;
   }
 
@@ -95,15 +109,13 @@ export class TestApp implements AsyncDisposable {
   }
 
   /** Says yes to a request for approval; `step` and `run` say which when there are several. */
-  async approve(payload: ApprovalAnswer = {}, which: { readonly step?: string; readonly run?: string } = {}): Promise<void> {
-    await this.#begin();
-    await this.#scenario.answer({ ...payload, approved: true }, which.run, which.step);
+  approve(payload: ApprovalAnswer = {}, which: WhichApproval = {}): Promise<void> {
+    return this.#answer({ ...payload, approved: true }, which);
   }
 
   /** Says no. */
-  async reject(payload: ApprovalAnswer = {}, which: { readonly step?: string; readonly run?: string } = {}): Promise<void> {
-    await this.#begin();
-    await this.#scenario.answer({ ...payload, approved: false }, which.run, which.step);
+  reject(payload: ApprovalAnswer = {}, which: WhichApproval = {}): Promise<void> {
+    return this.#answer({ ...payload, approved: false }, which);
   }
 
   /** Lets time pass: whatever is due comes one after the other, schedules and polls included. */
@@ -140,6 +152,12 @@ export class TestApp implements AsyncDisposable {
   async run(run: string | AnyWorkflow): Promise<TestResult> {
     await this.settle();
     return resultOf(await this.#scenario.view(await this.#idOf(run)));
+  }
+
+  /** Everything that is recorded of a run: by its id, or the latest of a workflow. */
+  async inspect(run: string | AnyWorkflow): Promise<RunRecord> {
+    await this.settle();
+    return (await this.#scenario.view(await this.#idOf(run))).record;
   }
 
   /** Schedules, intervals and polls, with what comes next. */
@@ -192,9 +210,11 @@ export class TestApp implements AsyncDisposable {
 
   /** Ends the engine. Throws an `ExpectationError` for mocks that were not used. */
   async close(): Promise<void> {
-    if (this.#starting === undefined) return;
-    await this.#starting;
-    this.#starting = undefined;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // Whoever began it has been told if it did not begin.
+    await Promise.allSettled([this.#starting]);
+    if (!this.#scenario.isStarted) return;
     await this.#scenario.close();
     const unused = this.#scenario.mocks.unused();
     if (unused.length > 0) throw new ExpectationError(`never used: ${unused.join(", ")}. Remove what is not needed.`);
@@ -202,6 +222,11 @@ export class TestApp implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #answer(payload: ApprovalAnswer, { run, step }: WhichApproval): Promise<void> {
+    await this.settle();
+    await this.#scenario.answer(payload, { runId: run, step, isOnly: run !== undefined });
   }
 
   async #expect(run: string | AnyWorkflow, assertion: Assertion): Promise<void> {
@@ -238,7 +263,8 @@ export class TestApp implements AsyncDisposable {
     return result;
   }
 
-  #begin(): Promise<void> {
+  async #begin(): Promise<void> {
+    if (this.#isClosed) throw new UnavailableError("closed", "The app is closed: the test is over.");
     this.#starting ??= this.#scenario.start();
     return this.#starting;
   }

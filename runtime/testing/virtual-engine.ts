@@ -5,6 +5,8 @@
 import { Cronflow, type EngineOptions, type Foundation, type Inside, insideOf } from "../app.ts";
 import type { Definition } from "../definition.ts";
 import { Definitions } from "../definitions.ts";
+import { encode } from "../json.ts";
+import type { Session } from "../session.ts";
 import { InlineCore } from "./inline-core.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -12,6 +14,8 @@ export interface VirtualEngineOptions {
   readonly definitions: Iterable<Definition>;
   readonly settings: EngineOptions;
   readonly services: Foundation["services"];
+  /** What tells its run ids from those of other engines. */
+  readonly node: number;
   /** The time at the beginning, in milliseconds since 1970. */
   readonly startMs: number;
   /** How long handlers may take, in real milliseconds, before the clock moves on without them. */
@@ -40,7 +44,7 @@ export class VirtualEngine {
     this.clock = new VirtualClock(options.startMs);
     const definitions = new Definitions();
     for (const definition of options.definitions) definitions.add(definition);
-    const openCore = (): InlineCore => new InlineCore(this.clock, this.#changed);
+    const openCore = (): InlineCore => new InlineCore(this.clock, options.node, this.#changed);
     this.engine = new Cronflow(options.settings, { definitions, openCore, services: options.services });
     this.#inside = insideOf(this.engine);
   }
@@ -51,13 +55,25 @@ export class VirtualEngine {
   }
 
   async close(): Promise<void> {
-    const isIdle = this.#inside.session().activity().executing.length === 0;
+    const isIdle = this.session.activity().executing.length === 0;
     await this.engine.stop({ timeout: isIdle ? this.#options.patienceMs : 0 });
+  }
+
+  /** The session of now: a crash brings another. */
+  get session(): Session {
+    return this.#inside.session();
   }
 
   /** Asks the core something that is not among the engine's verbs. */
   ask<Result extends Record<string, unknown>>(command: string): Promise<Result> {
-    return this.perform(() => this.#inside.session().ask<Result>(command));
+    return this.perform(() => this.session.ask<Result>(command));
+  }
+
+  /** Starts a run with exactly this payload and trigger. */
+  async startRun(workflowId: string, payload: unknown, trigger: unknown): Promise<string> {
+    const texts = { payload: encode(payload, "payload"), trigger: encode(trigger, "trigger") };
+    const started = await this.perform(() => this.session.start({ workflowId, ...texts }));
+    return started.runId;
   }
 
   /** Calls a verb of the engine. Until it has answered, or waits for the end of a run, the engine is not at rest. */
@@ -77,8 +93,8 @@ export class VirtualEngine {
       if (this.#wantsCrash) await this.crash();
       if (this.clock.moveTo(this.clock.now())) continue;
       const { isCoreBusy, isUserBusy } = this.#look();
-      // What is queued for the core goes with the next turn of the event loop.
-      if (isCoreBusy) await new Promise((resolve) => setImmediate(resolve));
+      // What is queued for the core goes as soon as this turn is over.
+      if (isCoreBusy) await Promise.resolve();
       else if (isUserBusy) await this.#change();
       else if (!(await this.#options.onRest())) return;
     }
@@ -119,7 +135,7 @@ export class VirtualEngine {
   }
 
   #look(): { readonly isCoreBusy: boolean; readonly isUserBusy: boolean } {
-    const { executing, commands, polls, waiters } = this.#inside.session().activity();
+    const { executing, commands, polls, waiters } = this.session.activity();
     const attempts = executing.filter((attempt) => !this.#leftAttempts.has(attempt)).length - this.#hanging.size;
     const others = Math.max(this.#operations - waiters, 0) + polls;
     if (others < this.#leftOthers) this.#leftOthers = others;
@@ -131,7 +147,7 @@ export class VirtualEngine {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onChange.push(resolve);
     const timer = setTimeout(() => {
-      const { executing, polls, waiters } = this.#inside.session().activity();
+      const { executing, polls, waiters } = this.session.activity();
       for (const attempt of executing) this.#leftAttempts.add(attempt);
       this.#hanging.clear();
       this.#leftOthers = Math.max(this.#operations - waiters, 0) + polls;

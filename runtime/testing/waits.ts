@@ -24,8 +24,7 @@ export function waitsQuery(runId: string): string {
 export function waitText(wait: WaitMessage, nowMs: number): string {
   const step = `\`${nodeKey(wait.step, wait.scope)}\``;
   const until = wait.until_ms === undefined ? "" : ` until ${new Date(wait.until_ms).toISOString()}`;
-  const advance =
-    wait.until_ms === undefined ? undefined : `\`.advance("${durationText(wait.until_ms - nowMs)}")\``;
+  const advance = wait.until_ms === undefined ? undefined : `\`.advance("${durationText(wait.until_ms - nowMs)}")\``;
   switch (wait.for) {
     case "start":
       return `it begins${until.replace(" until", " at")}: write ${advance}.`;

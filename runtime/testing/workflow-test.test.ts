@@ -1,6 +1,6 @@
 /** A test of one workflow: what happens in it, and what it gives. */
 import { expect, spyOn, test } from "bun:test";
-import { createCronflow, defineService, NonRetryableError } from "cronflow-ffi";
+import { createCronflow, defineService, NonRetryableError, secret } from "cronflow-ffi";
 import { never } from "cronflow-ffi/testing";
 import { z } from "zod";
 
@@ -228,7 +228,18 @@ test("a death of the process between two steps loses nothing", async () => {
     .sleep("1h")
     .humanInTheLoop({ name: "ask" })
     .step("after", () => calls.push("after"));
-  await workflow.test().crash().trigger().crash().advance("1h").crash().approve().crash().expectRun().toComplete().run();
+  await workflow
+    .test()
+    .crash()
+    .trigger()
+    .crash()
+    .advance("1h")
+    .crash()
+    .approve()
+    .crash()
+    .expectRun()
+    .toComplete()
+    .run();
   expect(calls).toEqual(["before", "after"]);
 });
 
@@ -273,7 +284,7 @@ test("runWithCrashes finds the step that is not safe", async () => {
   const runOf = (key: string): string => key.split(":")[0] as string;
   const unsafe = account((key) => void balance.set(runOf(key), (balance.get(runOf(key)) ?? 0) + 10));
   await expect(unsafe.test().trigger().runWithCrashes()).rejects.toThrow(
-    'The process died in call 2 of 3, of `pay`, and the run came to another end:\nwithout: {"status":"completed","output":10}\nwith:    {"status":"completed","output":20}',
+    'The process died in call 2 of 3, of `pay`: the run came to another end.\nwithout: {"status":"completed","output":10}\nwith:    {"status":"completed","output":20}',
   );
   const paid = new Set<string>();
   const safe = account((key) => {
@@ -290,6 +301,30 @@ test("runWithCrashes finds the step that is not safe", async () => {
     .toHaveBeenCalledTimes(1)
     .runWithCrashes();
   expect(output).toBe(10);
+});
+
+test("runWithCrashes makes the world outside as it was before each life", async () => {
+  let paid = 0;
+  const workflow = createCronflow()
+    .define({ id: "fresh" })
+    .manual()
+    .step("pay", (ctx) => {
+      if (ctx.attempt === 1) paid += 1;
+    })
+    .step("read", () => paid);
+  const { output } = await workflow
+    .test()
+    .trigger()
+    .runWithCrashes({
+      beforeEach: () => {
+        paid = 0;
+      },
+      afterEach: () => expect(paid).toBe(1),
+    });
+  expect(output).toBe(1);
+  const never = workflow.test().trigger();
+  await expect(never.runWithCrashes({ afterEach: () => Promise.reject(new Error("no")) })).rejects.toThrow("no");
+  await expect(workflow.test().trigger().runWithCrashes()).rejects.toThrow("came to another end");
 });
 
 test("runWithCrashes says in which call an expectation was not met", async () => {
@@ -348,6 +383,24 @@ test("a mocked service is not set up, and what is not mocked of it fails", async
       // Nothing called the store.
       (error) => expect(error.message).toStartWith("never used: the mock of service `store`"),
     );
+});
+
+test("a test gives the secrets, and they are kept as real ones are", async () => {
+  const workflow = createCronflow()
+    .define({ id: "secrets", secrets: { key: secret("env:CRONFLOW_TEST_KEY_THAT_IS_NOT_SET") } })
+    .manual()
+    .step("length", (ctx) => ctx.secrets.key.length)
+    .step("leak", (ctx) => (ctx.payload === "leak" ? ctx.secrets.key : "none"));
+  const secrets = { key: "a-key-of-the-test" };
+  expect((await workflow.test({ secrets }).trigger().run()).steps.length.output).toBe(17);
+  await workflow.test({ secrets }).trigger("leak").expectStep("leak").toFailWith("secret(env:key)").run();
+  await expect(workflow.test().trigger().run()).rejects.toThrow("CRONFLOW_TEST_KEY_THAT_IS_NOT_SET) is missing");
+  await expect(
+    workflow
+      .test({ secrets: { key: "short" } })
+      .trigger()
+      .run(),
+  ).rejects.toThrow("fewer than 8 characters");
 });
 
 test("child runs are real, or mocked as a step is", async () => {

@@ -34,6 +34,19 @@ interface Life {
   runId: string | undefined;
 }
 
+/** What came of a life. */
+interface Lived<Output, Steps> {
+  readonly result: TestResult<Output, Steps>;
+  /** The steps whose handlers were called, in order. */
+  readonly calls: readonly string[];
+}
+
+/** What surrounds each life of a workflow whose process dies. */
+export interface CrashOptions {
+  readonly beforeEach?: () => unknown;
+  readonly afterEach?: () => unknown;
+}
+
 /** The names of steps that have an output, and any other. */
 export type StepNames<Steps> = (keyof Steps & string) | (string & {});
 /** The output of a step of this name; anything when it is not known. */
@@ -61,7 +74,10 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
   /** Starts the run. The payload is what `ctx.payload` is; a schema of `.manual()` parses it. */
   trigger(...given: undefined extends Payload ? [payload?: Payload] : [payload: Payload]): this {
     if (this.#isTriggered) {
-      throw new InvalidError("request_invalid", ".trigger() was called twice: a test has one run. Use testApp() for several.");
+      throw new InvalidError(
+        "request_invalid",
+        ".trigger() was called twice: a test has one run. Use testApp() for several.",
+      );
     }
     this.#isTriggered = true;
     return this.#add(async (life) => {
@@ -161,34 +177,42 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
    * The same again and again, with a death of the process in each handler that is called: after it has done its work and
    * before its result is recorded. The run must come to the same end each time, and expectations hold each time but for
    * how often handlers were called. Gives what came of it without deaths.
+   *
+   * @param options `beforeEach`: makes the world outside as it was, before each of these lives of the workflow;
+   *   `afterEach`: looks whether it is as it should be.
    */
-  async runWithCrashes(): Promise<TestResult<Output, Steps>> {
-    const { result, calls } = await this.#live();
-    for (let place = 0; place < calls.length; place += 1) {
-      const call = calls[place] as string;
+  async runWithCrashes(options: CrashOptions = {}): Promise<TestResult<Output, Steps>> {
+    const { result, calls } = await this.#around(options);
+    for (const [place, call] of calls.entries()) {
       const where = `The process died in call ${place + 1} of ${calls.length}, of \`${call}\``;
-      let crashed: TestResult<Output, Steps>;
       try {
-        crashed = (await this.#live(place)).result;
+        const crashed = await this.#around(options, place);
+        checkOutcome(result, crashed.result);
       } catch (error) {
         if (error instanceof Error) error.message = `${where}: ${error.message}`;
         throw error;
-      }
-      const [before, after] = [outcome(result), outcome(crashed)];
-      if (before !== after) {
-        throw new ExpectationError(`${where}, and the run came to another end:\nwithout: ${before}\nwith:    ${after}`);
       }
     }
     return result;
   }
 
+  async #around({ beforeEach, afterEach }: CrashOptions, crashAt?: number): Promise<Lived<Output, Steps>> {
+    await beforeEach?.();
+    const lived = await this.#live(crashAt);
+    await afterEach?.();
+    return lived;
+  }
+
   /** @param crashAt The number of the call, from 0, in which the process dies. */
-  async #live(crashAt?: number): Promise<{ result: TestResult<Output, Steps>; calls: readonly string[] }> {
-    if (!this.#isTriggered) throw new InvalidError("request_invalid", "The test starts no run: call .trigger() before .run().");
+  async #live(crashAt?: number): Promise<Lived<Output, Steps>> {
+    if (!this.#isTriggered)
+      throw new InvalidError("request_invalid", "The test starts no run: call .trigger() before .run().");
     if (this.#open !== undefined) {
       throw new InvalidError("request_invalid", `${this.#open} says nothing of what is expected: go on with .to…().`);
     }
-    const scenario = new Scenario({ ...this.#options, definitions: this.#definitions });
+    // Of each life, what is known to the world outside by the id of its run.
+    const node = crashAt === undefined ? 0 : 1 + (crashAt % 255);
+    const scenario = new Scenario({ ...this.#options, definitions: this.#definitions, node });
     const life: Life = { scenario, runId: undefined };
     const calls: string[] = [];
     scenario.onCall = (call) => calls.push(namesOf(call)[1] as string) - 1 === crashAt;
@@ -208,7 +232,7 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
 
   #answer(payload: Readonly<Record<string, unknown>>, method: string, step: string | undefined): this {
     if (step !== undefined && this.#definitions.length === 1) checkStep(this.#definition, method, step);
-    return this.#add(({ scenario, runId }) => scenario.answer(payload, runId, step));
+    return this.#add(({ scenario, runId }) => scenario.answer(payload, { runId, step }));
   }
 
   #expect(assertion: Assertion, isExact = false): this {
@@ -246,16 +270,27 @@ function namesOf({ node, context }: HandlerCall): readonly [string, string] {
   return [node.name, context.idempotencyKey.slice(context.run.id.length + 1)];
 }
 
+function checkOutcome(expected: TestResult, got: TestResult): void {
+  const [before, after] = [outcome(expected), outcome(got)];
+  if (before === after) return;
+  throw new ExpectationError(`the run came to another end.\nwithout: ${before}\nwith:    ${after}`);
+}
+
 /** What a run came to, as far as deaths of the process may not change it. */
 function outcome({ status, output, error }: TestResult): string {
   return JSON.stringify({ status, output, error: error && { name: error.name, message: error.message } });
 }
 
 function checkUsed(scenario: Scenario, view: RunView): void {
-  const unused = [...scenario.mocks.unused(), ...(scenario.hasCrashLeft ? ["the death of the process of .crash({ during })"] : [])];
+  const unused = [
+    ...scenario.mocks.unused(),
+    ...(scenario.hasCrashLeft ? ["the death of the process of .crash({ during })"] : []),
+  ];
   if (unused.length === 0) return;
   const list = unused.join(", ");
-  throw new ExpectationError(`never used: ${list}. Remove what is not needed, or find out why it was not.\n\n${situation(view)}`);
+  throw new ExpectationError(
+    `never used: ${list}. Remove what is not needed, or find out why it was not.\n\n${situation(view)}`,
+  );
 }
 
 /** What a test is given of a run. */
@@ -273,4 +308,3 @@ export function resultOf<Output, Steps>({ record, steps, waits, nowMs }: RunView
     waits: waits.map((wait) => waitText(wait, nowMs)),
   };
 }
-

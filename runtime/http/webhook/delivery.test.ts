@@ -18,7 +18,7 @@ async function asked(options: WebhookOptions): Promise<StartRequest | undefined>
       return { runId: "run_1", repeated: false, ended: undefined, stopWaiting() {} };
     },
   };
-  const engine = { session: () => session, http: { isProduction: false, requestTimeoutMs: 1_000 } };
+  const engine = { now: () => 0, session: () => session, http: { isProduction: false, requestTimeoutMs: 1_000 } };
   const routes = new Hono();
   const trigger = { type: "webhook", path: "/w", options } as const;
   // Only these parts of an engine are used here.

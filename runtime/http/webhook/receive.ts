@@ -56,7 +56,7 @@ async function verify(
   raw: Uint8Array,
   request: Request,
 ): Promise<Verified | undefined> {
-  const verdict = await verifier(raw, request, Date.now());
+  const verdict = await verifier(raw, request, engine.now());
   if (verdict === true) return undefined;
   const isObject = typeof verdict === "object" && verdict !== null;
   if (isObject && verdict.ok === true) return verdict;

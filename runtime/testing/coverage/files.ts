@@ -28,7 +28,8 @@ export class CoverageFiles {
   write(own: readonly WorkflowCoverage[]): void {
     replace(join(this.#parts, this.#part), JSON.stringify(own));
     // Who writes last has read the parts of all others, or finds that there is more.
-    for (let read: string | undefined; read !== (read = this.#report()); );
+    let read = this.#report();
+    for (let again = this.#report(); again !== read; again = this.#report()) read = again;
   }
 
   /** Writes the report of all parts, and gives what it was made of. */

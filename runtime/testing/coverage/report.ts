@@ -31,11 +31,23 @@ export class CoverageReport {
   text(): string {
     const rows = [["workflow", "steps", "branches", "not reached"]];
     for (const { workflowId, nodes } of this.workflows) {
-      rows.push([workflowId, shown(figures(nodes.map(({ reached }) => reached))), shown(figures(takenIn(nodes))), missing(nodes)]);
+      rows.push([
+        workflowId,
+        shown(figures(nodes.map(({ reached }) => reached))),
+        shown(figures(takenIn(nodes))),
+        missing(nodes),
+      ]);
     }
     rows.push(["all", shown(this.nodes), shown(this.branches), ""]);
     const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length))) ?? [];
-    return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+    return rows
+      .map((row) =>
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd(),
+      )
+      .join("\n");
   }
 
   /** Everything, as JSON. */
@@ -67,7 +79,12 @@ function lcovOf(file: string, placed: readonly Placed[]): string {
   for (const { name, node } of named) records.push(`FNDA:${node.reached},${name}`);
   records.push(`FNF:${named.length}`, `FNH:${named.filter(({ node }) => node.reached > 0).length}`);
   const branches = named.flatMap(({ node, line }, block) =>
-    node.branches.map(({ taken }, number) => ({ line, block, number, taken: node.reached === 0 ? "-" : String(taken) })),
+    node.branches.map(({ taken }, number) => ({
+      line,
+      block,
+      number,
+      taken: node.reached === 0 ? "-" : String(taken),
+    })),
   );
   for (const { line, block, number, taken } of branches) records.push(`BRDA:${line},${block},${number},${taken}`);
   records.push(`BRF:${branches.length}`, `BRH:${branches.filter(({ taken }) => Number(taken) > 0).length}`);
@@ -82,7 +99,12 @@ function lcovOf(file: string, placed: readonly Placed[]): string {
 export function merged(parts: readonly WorkflowCoverage[]): WorkflowCoverage[] {
   return [...Map.groupBy(parts, ({ workflowId }) => workflowId)].map(([workflowId, same]) => ({
     workflowId,
-    nodes: [...Map.groupBy(same.flatMap(({ nodes }) => nodes), ({ name }) => name).values()].map(added),
+    nodes: [
+      ...Map.groupBy(
+        same.flatMap(({ nodes }) => nodes),
+        ({ name }) => name,
+      ).values(),
+    ].map(added),
   }));
 }
 
