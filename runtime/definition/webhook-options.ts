@@ -64,7 +64,7 @@ export interface WebhookHeaders {
   readonly required?: readonly string[] | Readonly<Record<string, string | RegExp>>;
   /** `true`, or what is wrong with them, which is answered 400. Default: they are right. */
   validate?(headers: Headers): true | string;
-  /** Headers that are recorded as `[redacted]`, besides those that carry credentials anywhere. Default: none. */
+  /** Headers, and parameters of the query, that are recorded as `[redacted]`, besides those that carry credentials anywhere. Default: none. */
   readonly redact?: readonly string[];
 }
 

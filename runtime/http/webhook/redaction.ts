@@ -1,4 +1,4 @@
-/** Headers that carry credentials are not recorded. */
+/** Headers and parameters of queries that carry credentials are not recorded. */
 
 /** What is recorded instead. */
 export const REDACTED = "[redacted]";
@@ -16,18 +16,21 @@ export const REDACTED_HEADERS: readonly string[] = [
   "x-amz-security-token",
 ];
 
-/** Parts of names that say the same. */
+/** Parts of names that say the same, as does `api key` in its spellings. */
 export const REDACTED_WORDS: readonly string[] = ["secret", "token", "password", "session"];
 
-const WORDS = new RegExp(REDACTED_WORDS.join("|"));
+const WORDS = new RegExp(`${REDACTED_WORDS.join("|")}|api[-_]?key`);
 
-/** Takes the values out of headers that are not to be recorded. @param more Names besides those above. */
-export function redaction(more: readonly string[] = []): (headers: Headers) => Record<string, string> {
+/** Tells, by its name in lower case, what is not to be recorded. @param more Names besides those above. */
+export function redaction(more: readonly string[] = []): (name: string) => boolean {
   const names = new Set([...REDACTED_HEADERS, ...more.map((name) => name.toLowerCase())]);
-  return (headers) => {
-    // Bun's own are the fastest; other hosts give headers that only look like these.
-    const recorded: Record<string, string> = headers.toJSON?.() ?? Object.fromEntries(headers);
-    for (const name in recorded) if (names.has(name) || WORDS.test(name)) recorded[name] = REDACTED;
-    return recorded;
-  };
+  return (name) => names.has(name) || WORDS.test(name);
+}
+
+/** What is recorded of headers. */
+export function recordedHeaders(headers: Headers, isRedacted: (name: string) => boolean): Record<string, string> {
+  // Bun's own are the fastest; other hosts give headers that only look like these.
+  const recorded: Record<string, string> = headers.toJSON?.() ?? Object.fromEntries(headers);
+  for (const name in recorded) if (isRedacted(name)) recorded[name] = REDACTED;
+  return recorded;
 }

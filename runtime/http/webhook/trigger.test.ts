@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
-import { REDACTED_HEADERS, REDACTED_WORDS, redaction } from "./redaction.ts";
+import { REDACTED_HEADERS, REDACTED_WORDS, recordedHeaders, redaction } from "./redaction.ts";
 import { answerOf, request, serving } from "./testing.ts";
 
 /** What is recorded of a request. */
@@ -64,11 +64,12 @@ test.each(["authorization", "cookie", "x-api-key", "x-gitlab-token", "x-client-s
   "%s is redacted",
   (name) => {
     expect(
-      redaction()(
+      recordedHeaders(
         new Headers([
           [name, "v"],
           ["__proto__", "p"],
         ]),
+        redaction(),
       ),
     ).toEqual({
       [name]: "[redacted]",
@@ -76,3 +77,12 @@ test.each(["authorization", "cookie", "x-api-key", "x-gitlab-token", "x-client-s
     });
   },
 );
+
+test("parameters of a query that carry credentials are redacted, too", async () => {
+  const trigger = await recorded(request("/w?Token=private&api_key=private&apiKey=private&own=private&a=1&a=2", {}), {
+    headers: { redact: ["own"] },
+  });
+  expect(trigger).toMatchObject({
+    query: { Token: "[redacted]", api_key: "[redacted]", apiKey: "[redacted]", own: "[redacted]", a: ["1", "2"] },
+  });
+});

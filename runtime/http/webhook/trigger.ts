@@ -1,19 +1,16 @@
 /** What is recorded of a request, as `ctx.trigger`. */
 import type { Context } from "hono";
 import { queryOf } from "../address.ts";
+import { REDACTED, recordedHeaders } from "./redaction.ts";
 
 type Recorder = (context: Context, rawBody: string | undefined) => string;
 
 /**
  * Writes down the requests of one webhook. What is the same for all of them is written once.
  *
- * @param headersOf What may be recorded of headers.
+ * @param isRedacted Whose values are not recorded, by the name of the header or parameter.
  */
-export function triggerRecorder(
-  method: string,
-  path: string,
-  headersOf: (headers: Headers) => Readonly<Record<string, string>>,
-): Recorder {
+export function triggerRecorder(method: string, path: string, isRedacted: (name: string) => boolean): Recorder {
   const begin = (actual: string): string => `{"type":"webhook","method":"${method}","path":${JSON.stringify(actual)}`;
   const usual = begin(path);
   const hasParams = /[:*]/.test(path);
@@ -21,9 +18,9 @@ export function triggerRecorder(
     // Under a prefix it is another. Hono decodes paths, so there may be anything in it.
     const first = req.path === path ? usual : begin(req.path.toWellFormed());
     const params = hasParams ? paramsText(req.param()) : "{}";
-    const headers = JSON.stringify(headersOf(req.raw.headers));
+    const headers = JSON.stringify(recordedHeaders(req.raw.headers, isRedacted));
     const body = rawBody === undefined ? "" : `,"rawBody":${JSON.stringify(rawBody)}`;
-    return `${first},"params":${params},"query":${queryText(req.raw.url)},"headers":${headers}${body}}`;
+    return `${first},"params":${params},"query":${queryText(req.raw.url, isRedacted)},"headers":${headers}${body}}`;
   };
 }
 
@@ -33,11 +30,12 @@ function paramsText(params: Readonly<Record<string, string>>): string {
 }
 
 /** A name that is there several times has a list. */
-function queryText(url: string): string {
+function queryText(url: string, isRedacted: (name: string) => boolean): string {
   const text = queryOf(url);
   if (text === "") return "{}";
   const query = new Map<string, string | string[]>();
-  for (const [name, value] of new URLSearchParams(text)) {
+  for (const [name, given] of new URLSearchParams(text)) {
+    const value = isRedacted(name.toLowerCase()) ? REDACTED : given;
     const before = query.get(name);
     if (before === undefined) query.set(name, value);
     else if (typeof before === "string") query.set(name, [before, value]);
