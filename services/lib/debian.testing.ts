@@ -1,6 +1,6 @@
 /** Programs that tests need: Debian's packages, installed when they are missing. */
 
-/** The path of a program. Installs its package where that is possible: as root on Debian. */
+/** The path of a program. Installs its package where that is possible: on Debian, as root or by `sudo`. */
 export function program(name: string, debianPackage: string, places: readonly string[] = []): string {
   const find = (): string | null => {
     const known = places.flatMap((place) => [
@@ -16,8 +16,12 @@ export function program(name: string, debianPackage: string, places: readonly st
 
 function install(debianPackage: string): void {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const apt = process.getuid?.() === 0 ? ["apt-get"] : ["sudo", "--non-interactive", "apt-get"];
   for (const words of [["update"], ["install", "--yes", "--no-install-recommends", debianPackage]]) {
-    const { exitCode, stderr } = Bun.spawnSync(["apt-get", "-qq", ...words], { env, stdout: "ignore" });
+    const { exitCode, stderr } = Bun.spawnSync([...apt, "-qq", "-o", "Acquire::Retries=3", ...words], {
+      env,
+      stdout: "ignore",
+    });
     if (exitCode !== 0) throw new Error(`apt-get ${words.join(" ")} failed: ${stderr}`);
   }
 }

@@ -9,7 +9,7 @@ import { type Postgres, startPostgres } from "./postgres.testing.ts";
 let postgres: Postgres;
 beforeAll(async () => {
   postgres = await startPostgres();
-}, 120_000);
+}, 300_000);
 afterAll(() => postgres.stop());
 
 const urlOf = { SQLite: () => "sqlite://:memory:", PostgreSQL: () => postgres.url };
