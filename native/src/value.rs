@@ -35,6 +35,14 @@ pub fn check_text(what: &str, text: &str, bytes: u64) -> Result<()> {
     Ok(())
 }
 
+/// The keys by which a run counts against its workflow's limits.
+pub fn check_limit_keys(concurrency_key: Option<&str>, rate_key: Option<&str>) -> Result<()> {
+    for (what, key) in [("concurrency key", concurrency_key), ("rate key", rate_key)] {
+        key.map_or(Ok(()), |key| check_text(what, key, limits::STATE_KEY_BYTES))?;
+    }
+    Ok(())
+}
+
 /// The nesting of valid JSON text: brackets outside strings.
 fn depth(text: &str) -> u64 {
     let (mut depth, mut deepest) = (0u64, 0u64);

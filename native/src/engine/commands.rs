@@ -146,9 +146,7 @@ impl Engine {
         self.catalog.require(&start.workflow)?;
         value::check_optional("payload", start.payload)?;
         value::check_optional("trigger", start.trigger)?;
-        for (what, key) in [("concurrency key", &start.concurrency_key), ("rate key", &start.rate_key)] {
-            key.as_ref().map_or(Ok(()), |key| value::check_text(what, key, limits::STATE_KEY_BYTES))?;
-        }
+        value::check_limit_keys(start.concurrency_key.as_deref(), start.rate_key.as_deref())?;
         if start.delay_ms > limits::DURATION_MS {
             return Err(Error::new(Code::TextInvalid, "the delay is longer than 100 years"));
         }

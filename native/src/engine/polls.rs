@@ -103,9 +103,7 @@ fn check_items(items: &[Item<'_>]) -> Result<()> {
     for item in items {
         value::check_text("id of an item", &item.id, limits::STATE_KEY_BYTES)?;
         value::check_optional("item", item.payload)?;
-        for (what, key) in [("concurrency key", &item.concurrency_key), ("rate key", &item.rate_key)] {
-            key.as_ref().map_or(Ok(()), |key| value::check_text(what, key, limits::STATE_KEY_BYTES))?;
-        }
+        value::check_limit_keys(item.concurrency_key.as_deref(), item.rate_key.as_deref())?;
     }
     Ok(())
 }
