@@ -25,6 +25,7 @@ const tasks: Record<string, Task> = {
     run: async () => shown([BUN, "test", "runtime/recovery"], { KILLS: "200" }),
   },
   fuzz: { summary: "a million hostile requests: --seed S, --requests N", run: async (rest) => fuzz(rest) },
+  pack: { summary: "the npm packages, into target/npm", run: async () => pack() },
   bench: { summary: `the benchmarks: ${BENCHMARKS.join(", ")}`, run: async (rest) => bench(rest) },
   format: { summary: "format Rust and TypeScript", run: async () => format() },
 };
@@ -125,6 +126,12 @@ async function fuzz(rest: string[]): Promise<void> {
   await dependencies();
   await native();
   await shown([BUN, "runtime/http/fuzz/main.ts", ...rest]);
+}
+
+async function pack(): Promise<void> {
+  await dependencies();
+  await native();
+  await shown([BUN, "build/main.ts"]);
 }
 
 async function bench(names: string[]): Promise<void> {

@@ -17,7 +17,7 @@ function nanoseconds(calls: number, work: () => void): [number, number, number] 
   return [round(times[0] as number), round(times[ROUNDS >> 1] as number), round(times[ROUNDS - 1] as number)];
 }
 
-const library = dlopen(findLibrary(), { cronflow_abi_version: { args: [], returns: FFIType.u32 } });
+const library = dlopen(findLibrary().path, { cronflow_abi_version: { args: [], returns: FFIType.u32 } });
 const core = new Core({ database: ":memory:", inline: true });
 
 const rows: (string | number)[][] = [["no-op", "-", ...nanoseconds(5_000_000, library.symbols.cronflow_abi_version)]];

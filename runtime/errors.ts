@@ -4,6 +4,8 @@ export type { Code, ErrorClass };
 
 /** What every error of the engine has: a stable `code`, and a `kind` that says what can be done about it. */
 export class CronflowError extends Error {
+  // Written out in each class: a bundler may rename classes.
+  override readonly name: string = "CronflowError";
   /** The stable code, one of `CODES`. */
   readonly code: Code;
   /** What the caller can do: the class of the code. */
@@ -11,28 +13,43 @@ export class CronflowError extends Error {
 
   constructor(code: Code, message: string) {
     super(message);
-    this.name = new.target.name;
     this.code = code;
     this.kind = CODES[code].class;
   }
 }
 
 /** The call is wrong: change it. */
-export class InvalidError extends CronflowError {}
+export class InvalidError extends CronflowError {
+  override readonly name: string = "InvalidError";
+}
 /** What the call names does not exist. */
-export class NotFoundError extends CronflowError {}
+export class NotFoundError extends CronflowError {
+  override readonly name: string = "NotFoundError";
+}
 /** The call comes too late, or contradicts what is recorded. */
-export class ConflictError extends CronflowError {}
+export class ConflictError extends CronflowError {
+  override readonly name: string = "ConflictError";
+}
 /** The engine has too much to do: try again later. */
-export class BusyError extends CronflowError {}
+export class BusyError extends CronflowError {
+  override readonly name: string = "BusyError";
+}
 /** The engine cannot do it now, and nothing was recorded: try again later. */
-export class UnavailableError extends CronflowError {}
+export class UnavailableError extends CronflowError {
+  override readonly name: string = "UnavailableError";
+}
 /** It may or may not have happened: repeat the same call. */
-export class UnknownOutcomeError extends CronflowError {}
+export class UnknownOutcomeError extends CronflowError {
+  override readonly name: string = "UnknownOutcomeError";
+}
 /** The stored data is damaged. */
-export class CorruptError extends CronflowError {}
+export class CorruptError extends CronflowError {
+  override readonly name: string = "CorruptError";
+}
 /** The engine broke one of its own rules. */
-export class BugError extends CronflowError {}
+export class BugError extends CronflowError {
+  override readonly name: string = "BugError";
+}
 
 /** The class of the errors of each kind. */
 export const ERROR_CLASSES: Record<ErrorClass, new (code: Code, message: string) => CronflowError> = {

@@ -18,7 +18,7 @@ import type { WorkflowTest, WorkflowTestOptions } from "../testing/workflow-test
 import { FlowBuilder } from "./flow-builder.ts";
 
 /** Loaded by the first test. Bundlers do not follow a name that is not written out: what is shipped carries no tests. */
-const TEST_KIT = ["..", "testing", "workflow-test.ts"].join("/");
+const TEST_KIT = ["cronflow-ffi", "testing"].join("/");
 
 /** What the words of a workflow do that a flow inside it does not have. */
 export class WorkflowBuilder extends FlowBuilder {
@@ -77,7 +77,7 @@ export class WorkflowBuilder extends FlowBuilder {
   }
 
   test(options: WorkflowTestOptions = {}): WorkflowTest {
-    const kit: typeof import("../testing/workflow-test.ts") = require(TEST_KIT);
+    const kit: typeof import("../testing/index.ts") = require(TEST_KIT);
     return new kit.WorkflowTest(this.definition, options);
   }
 

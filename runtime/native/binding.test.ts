@@ -11,7 +11,8 @@ afterEach(() => {
   for (const core of cores.splice(0)) core.close();
 });
 
-function open(config: Partial<ConstructorParameters<typeof Core>[0]> = {}, library?: string): Core {
+function open(config: Partial<ConstructorParameters<typeof Core>[0]> = {}, path?: string): Core {
+  const library = path === undefined ? findLibrary() : { path };
   const core = new Core({ database: ":memory:", inline: true, ...config }, library);
   cores.push(core);
   return core;
@@ -47,7 +48,7 @@ test("a closed core says so, and closing twice does nothing", () => {
 
 test("a missing library says how to get one", () => {
   expect(() => findLibrary({ CRONFLOW_LIBRARY: "/nowhere/libcronflow.so" })).toThrow("which does not exist");
-  expect(existsSync(findLibrary({}))).toBeTrue();
+  expect(existsSync(findLibrary({}).path)).toBeTrue();
 });
 
 test("a library that is none, or of another version, is refused with what to do", async () => {
@@ -64,14 +65,14 @@ test("a library that is none, or of another version, is refused with what to do"
   expect(() => open({}, other)).toThrow(`has ABI version 99, this cronflow-ffi needs ${ABI_VERSION}`);
 
   const copy = join(directory, "copy.so");
-  copyFileSync(findLibrary({}), copy);
+  copyFileSync(findLibrary({}).path, copy);
   expect(open({}, copy).ask('{"echo":1}')).toBe(1 as never);
 });
 
 test("exports exactly the six functions of the header", async () => {
   const header = await Bun.file(join(import.meta.dir, "../../native/include/cronflow.h")).text();
   const declared = [...header.matchAll(/(cronflow_\w+)\(/g)].map((match) => match[1] as string).sort();
-  const symbols = Bun.spawnSync(["nm", "-D", "--defined-only", findLibrary({})]).stdout.toString();
+  const symbols = Bun.spawnSync(["nm", "-D", "--defined-only", findLibrary({}).path]).stdout.toString();
   const exported = [...symbols.matchAll(/ T (cronflow_\w+)/g)].map((match) => match[1] as string).sort();
   expect(exported).toEqual(declared);
   expect(exported).toHaveLength(6);

@@ -2,24 +2,12 @@
  * The six C functions, behind one class. Both buffers belong to JavaScript and live as long as the core; typed
  * arrays are passed as they are, because a kept pointer goes stale (docs/ARCHITECTURE.md, "The door").
  */
-import { dlopen, FFIType } from "bun:ffi";
 import { type Clock, wallClock } from "../clock.ts";
 import { BugError, BusyError, type CronflowError, errorOf, InvalidError, UnavailableError } from "../errors.ts";
-import { ABI_VERSION, LIMITS, VERSION } from "./generated.ts";
-import { findLibrary } from "./library.ts";
+import { LIMITS, VERSION } from "./generated.ts";
+import { findLibrary, type NativeLibrary } from "./library.ts";
+import { type Functions, load } from "./load.ts";
 import type { AboutMessage, AnswerMessage, ErrorMessage, ResultMessage } from "./protocol.ts";
-
-const { u32, i32, ptr } = FFIType;
-const SYMBOLS = {
-  cronflow_abi_version: { args: [], returns: u32 },
-  cronflow_open: { args: [ptr, u32], returns: u32 },
-  cronflow_call: { args: [u32, ptr, u32, ptr, u32], returns: i32 },
-  cronflow_submit: { args: [u32, ptr, u32], returns: i32 },
-  cronflow_take: { args: [u32, ptr, u32], returns: i32 },
-  cronflow_close: { args: [u32], returns: i32 },
-} as const;
-
-type Functions = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
 
 const FIRST_BYTES = 64 << 10;
 
@@ -45,20 +33,15 @@ export class Core {
 
   constructor(
     config: CoreConfig,
-    library: string = findLibrary(),
+    library: NativeLibrary = findLibrary(),
     readonly clock: Clock = wallClock,
   ) {
-    this.#functions = load(library);
+    this.#functions = load(library.path);
     const length = this.#write(JSON.stringify(config));
     this.#handle = this.#functions.cronflow_open(this.#input, length);
     try {
       this.about = this.ask('{"query":{"about":{}}}') as unknown as AboutMessage;
-      if (this.about.version !== VERSION) {
-        throw new InvalidError(
-          "config_invalid",
-          `${library} has version ${this.about.version}, this cronflow-ffi ${VERSION}: install matching versions.`,
-        );
-      }
+      check(library, this.about);
     } catch (error) {
       this.close();
       throw error;
@@ -122,6 +105,22 @@ export class Core {
   }
 }
 
+/** The library must be of this version, and the very one that its package was made with. */
+function check({ path, build }: NativeLibrary, about: AboutMessage): void {
+  if (about.version !== VERSION) {
+    throw new InvalidError(
+      "config_invalid",
+      `${path} has version ${about.version}, this cronflow-ffi ${VERSION}: install matching versions.`,
+    );
+  }
+  if (build !== undefined && about.build !== build) {
+    throw new InvalidError(
+      "config_invalid",
+      `${path} is build ${about.build}, its package was made with build ${build}: the file was replaced. Install again.`,
+    );
+  }
+}
+
 /** Why a command was refused, if it was. */
 export function refusal(result: ResultMessage | undefined): ErrorMessage | undefined {
   return (result as { refused?: ErrorMessage } | null | undefined)?.refused;
@@ -135,28 +134,6 @@ type Bytes = Buffer & {
 
 function bytes(length: number): Bytes {
   return Buffer.from(new ArrayBuffer(length)) as Bytes;
-}
-
-const loaded = new Map<string, Functions>();
-
-/** The library is loaded once and stays: its threads may outlive any engine. */
-function load(path: string): Functions {
-  const known = loaded.get(path);
-  if (known !== undefined) return known;
-  let library: ReturnType<typeof dlopen<typeof SYMBOLS>>;
-  try {
-    library = dlopen(path, SYMBOLS);
-  } catch (error) {
-    throw new Error(`${path} is not a native library of cronflow-ffi: ${(error as Error).message}`, { cause: error });
-  }
-  const abi = library.symbols.cronflow_abi_version();
-  if (abi !== ABI_VERSION) {
-    throw new Error(
-      `${path} has ABI version ${abi}, this cronflow-ffi needs ${ABI_VERSION}: install matching versions.`,
-    );
-  }
-  loaded.set(path, library.symbols);
-  return library.symbols;
 }
 
 const QUEUE_FULL = -3;

@@ -1,21 +1,46 @@
-/** Finds the native library: an override, or the build of this checkout. */
-
-import { suffix } from "bun:ffi";
+/** Finds the native library: an override, the package of this platform, or the build of a checkout. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { packagedLibrary, packagedPlatforms, platformName } from "#platform";
+import { VERSION } from "./generated.ts";
 
-/** The path of the library, and where it was found. Throws with what to do when there is none. */
-export function findLibrary(environment: Record<string, string | undefined> = process.env): string {
+/** Where the library is. */
+export interface NativeLibrary {
+  readonly path: string;
+  /** What it must say of itself in `about.build`; of an override and a checkout anything goes. */
+  readonly build?: string;
+}
+
+/** The library for this process. Throws with what to do when there is none. */
+export function findLibrary(environment: Record<string, string | undefined> = process.env): NativeLibrary {
   const override = environment["CRONFLOW_LIBRARY"];
   if (override !== undefined && override !== "") {
-    if (existsSync(override)) return override;
+    if (existsSync(override)) return { path: override };
     throw new Error(`CRONFLOW_LIBRARY points to ${override}, which does not exist.`);
   }
-  const name = process.platform === "win32" ? "cronflow.dll" : `libcronflow.${suffix}`;
-  const built = join(import.meta.dir, "..", "..", "target", "release", name);
-  if (existsSync(built)) return built;
-  throw new Error(
-    `The native library of cronflow-ffi for ${process.platform}-${process.arch} was not found. ` +
-      "In a checkout, build it with `bun build.ts native`; elsewhere set CRONFLOW_LIBRARY to its path.",
+  const platform = platformName();
+  const packaged = packagedLibrary(platform);
+  if (!(packaged instanceof Error)) return packaged;
+  const built = builtLibrary();
+  if (existsSync(built)) return { path: built };
+  throw new Error(missing(platform, packaged), { cause: packaged });
+}
+
+/** Where `bun build.ts native` leaves the library of a checkout. */
+export function builtLibrary(): string {
+  const names: Partial<Record<NodeJS.Platform, string>> = { win32: "cronflow.dll", darwin: "libcronflow.dylib" };
+  const name = names[process.platform] ?? "libcronflow.so";
+  return join(import.meta.dir, "..", "..", "target", "release", name);
+}
+
+/** What is wrong, where, and what to do. */
+function missing(platform: string, why: Error): string {
+  const others = packagedPlatforms();
+  const found =
+    others.length === 0 ? "" : ` It has the one for ${others.join(", ")}: it was installed or built for that.`;
+  return (
+    `The native library of cronflow-ffi for ${platform} was not found (${why.message}).${found} ` +
+    `Install it with \`bun add --optional cronflow-ffi-${platform}@${VERSION}\`, or without \`--omit=optional\`; ` +
+    "in a checkout build it with `bun build.ts native`; elsewhere set CRONFLOW_LIBRARY to its path."
   );
 }

@@ -207,6 +207,10 @@ export type ChangedValueMessage = [key: string, expiresAtMs: number | null, valu
 export interface AboutMessage {
   version: string;
   abi: number;
+  /** Made of everything the library is compiled from: tells two builds of one version apart. */
+  build: string;
+  /** The target the library is compiled for, in Rust's words: `x86_64-unknown-linux-gnu`. */
+  target: string;
   sqlite: string;
   database: string;
   durability: string;

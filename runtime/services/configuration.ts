@@ -6,6 +6,8 @@ import { revealed } from "./secrets/reference.ts";
 
 /** A service is configured wrong. */
 export class ServiceConfigError extends InvalidError {
+  override readonly name: string = "ServiceConfigError";
+
   constructor(
     /** The id of the service. */
     readonly service: string,

@@ -58,6 +58,8 @@ impl Config {
         serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "abi": ABI_VERSION,
+            "build": env!("CRONFLOW_BUILD"),
+            "target": env!("CRONFLOW_TARGET"),
             "sqlite": rusqlite::version(),
             "database": self.database,
             "durability": self.durability,

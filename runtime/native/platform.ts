@@ -1,0 +1,110 @@
+/**
+ * The packages that hold the native library, one for each platform. Each is a literal `require` in a `try` of its own:
+ * so `bun build --compile` embeds those that are installed and passes over the others. The build of the package keeps
+ * this file as it is and outside of its chunks, because a bundler recognises no `require` that another has rewritten.
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+
+/** What the module of such a package exports. */
+interface PlatformModule {
+  /** Path of the library; relative to the program when that was bundled. */
+  readonly default: string;
+  /** What the library says of itself in `about.build`. */
+  readonly build: string;
+}
+
+/** A library that a package has brought. */
+export interface PackagedLibrary {
+  readonly path: string;
+  readonly build: string;
+}
+
+type Required = PlatformModule | Error;
+
+const PACKAGES: Readonly<Record<string, () => Required>> = {
+  "linux-x64-gnu": () => {
+    try {
+      return require("cronflow-ffi-linux-x64-gnu") as PlatformModule;
+    } catch (error) {
+      return error as Error;
+    }
+  },
+  "linux-x64-musl": () => {
+    try {
+      return require("cronflow-ffi-linux-x64-musl") as PlatformModule;
+    } catch (error) {
+      return error as Error;
+    }
+  },
+  "linux-arm64-gnu": () => {
+    try {
+      return require("cronflow-ffi-linux-arm64-gnu") as PlatformModule;
+    } catch (error) {
+      return error as Error;
+    }
+  },
+  "linux-arm64-musl": () => {
+    try {
+      return require("cronflow-ffi-linux-arm64-musl") as PlatformModule;
+    } catch (error) {
+      return error as Error;
+    }
+  },
+  "darwin-x64": () => {
+    try {
+      return require("cronflow-ffi-darwin-x64") as PlatformModule;
+    } catch (error) {
+      return error as Error;
+    }
+  },
+  "darwin-arm64": () => {
+    try {
+      return require("cronflow-ffi-darwin-arm64") as PlatformModule;
+    } catch (error) {
+      return error as Error;
+    }
+  },
+  "win32-x64-msvc": () => {
+    try {
+      return require("cronflow-ffi-win32-x64-msvc") as PlatformModule;
+    } catch (error) {
+      return error as Error;
+    }
+  },
+};
+
+/** The platform this process is for: `linux-x64-gnu`, `darwin-arm64`. */
+export function platformName(): string {
+  const base = `${process.platform}-${process.arch}`;
+  if (process.platform === "linux") return `${base}-${libc()}`;
+  return process.platform === "win32" ? `${base}-msvc` : base;
+}
+
+/**
+ * Which C library this Bun is linked with: its ELF header names the interpreter, in the first page of the file. The
+ * system's own C library says nothing, because both may be installed.
+ */
+function libc(): "gnu" | "musl" {
+  const page = Buffer.alloc(4096);
+  const file = openSync(process.execPath, "r");
+  try {
+    readSync(file, page, 0, page.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  return page.includes("/ld-musl-") ? "musl" : "gnu";
+}
+
+/** The library for a platform, or why there is none. */
+export function packagedLibrary(platform: string): PackagedLibrary | Error {
+  const found = PACKAGES[platform]?.() ?? new Error(`there is no package cronflow-ffi-${platform}`);
+  if (found instanceof Error) return found;
+  const { default: path, build } = found;
+  return { path: isAbsolute(path) ? path : join(import.meta.dir, path), build };
+}
+
+/** The platforms for which a library is installed, or embedded in this executable. */
+export function packagedPlatforms(): readonly string[] {
+  return Object.keys(PACKAGES).filter((platform) => !(packagedLibrary(platform) instanceof Error));
+}
