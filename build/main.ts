@@ -1,12 +1,14 @@
-/** `bun build.ts pack`: makes the packages, and tells how large they are, packed and installed. */
+/** `bun build.ts pack`: makes the packages, and tells how large they are, packed and installed. `--library PATH`. */
 import { readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
 import { table } from "../bench/lib/table.ts";
 import { CleanRoom } from "./clean-room.ts";
 import { type Package, pack } from "./pack.ts";
 
 const ROOT = join(import.meta.dir, "..");
-const packed = await pack(join(ROOT, "target", "npm"));
+const { library } = parseArgs({ options: { library: { type: "string" } } }).values;
+const packed = await pack(join(ROOT, "target", "npm"), library);
 
 const rows = await Promise.all([packed.main, packed.platform].map(row));
 console.log(table(["package", "files", "archive MB", "unpacked MB"], rows));
