@@ -13,7 +13,20 @@ interface Task {
   readonly run: (argumentsOf: string[]) => Promise<void>;
 }
 
-const BENCHMARKS = ["boundary", "engine", "flow", "growth", "http", "schedules", "start", "testing", "types"];
+const BENCHMARKS = [
+  "boundary",
+  "compiled",
+  "engine",
+  "flow",
+  "growth",
+  "http",
+  "napi",
+  "peers",
+  "schedules",
+  "start",
+  "testing",
+  "types",
+];
 
 const tasks: Record<string, Task> = {
   native: { summary: "build the native library (release)", run: async () => native() },
@@ -167,6 +180,7 @@ async function test(): Promise<void> {
   const steps: [title: string, command: string[]][] = [
     ["format of Rust", cargo("fmt", "--all", "--check")],
     ["lint of Rust", cargo("clippy", "--locked", "--all-targets", "--features", "sim", "--", "-D", "warnings")],
+    ["lint of the bench's N-API addon", cargo("clippy", "--locked", "-p", "cronflow-napi", "--", "-D", "warnings")],
     ["tests of the core", cargo("test", "--locked", "--features", "sim")],
     [
       "simulator, 5,000 seeds",

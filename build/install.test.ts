@@ -35,6 +35,15 @@ test.each(["hoisted", "isolated"] as const)("bun add, bun run, an answer: %s", a
   expect(room.registry.downloads.filter((name) => name.startsWith("cronflow-ffi-"))).toEqual([packed.platform.name]);
 });
 
+test("npm install puts the same there", async () => {
+  await using room = await CleanRoom.open(packed);
+  await room.write("app.ts", PROGRAM);
+  const install = ["npm", "install", "--no-audit", "--no-fund", "--registry", room.registry.url, packed.main.name];
+  expect((await room.run(install)).code).toBe(0);
+  expect(await room.run([BUN, "run", "app.ts"])).toEqual(SAID);
+  expect(room.registry.downloads.filter((name) => name.startsWith("cronflow-ffi-"))).toEqual([packed.platform.name]);
+});
+
 test("the README's program answers", async () => {
   await using room = await project();
   await room.write("readme.ts", (await readmeProgram()).replace("port: 3000", "port: 0"));

@@ -1,4 +1,5 @@
 /** What can be seen without an executable; the rest is in `build/single-file.test.ts`. */
+import { dlopen, FFIType } from "bun:ffi";
 import { expect, test } from "bun:test";
 import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -75,6 +76,16 @@ test.if(isLinux)("a file of the same name that was inherited is not trusted", as
     stdio: ["ignore", "pipe", "inherit", descriptor],
   });
   expect(await child.stdout.text()).toBe("planted made by who asked\n");
+});
+
+test.if(isLinux)("a file that is still being written is not taken for a whole one", () => {
+  const libc = dlopen("libc.so.6", { memfd_create: { args: [FFIType.cstring, FFIType.u32], returns: FFIType.i32 } });
+  for (const flags of [1, 1 | 2, 1 | 8]) {
+    const descriptor = libc.symbols.memfd_create(Buffer.from(`unfinished-${flags}\0`), flags);
+    writeFileSync(descriptor, "hal");
+    expect(readFileSync(file(`unfinished-${flags}`, "whole"), "utf8")).toBe("whole");
+    closeSync(descriptor);
+  }
 });
 
 test.if(isLinux)("two mappings of the library in one process keep their hands off each other's database", () => {

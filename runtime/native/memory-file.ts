@@ -34,17 +34,8 @@ const DESCRIPTORS = "/proc/self/fd";
  * system refuses.
  */
 export function memoryFile(name: string, content: () => Uint8Array): string {
-  const libc = openLibc();
+  const libc = dlopen("libc.so.6", LIBC).symbols; // musl answers to this name, too.
   return `${DESCRIPTORS}/${findFile(libc, name) ?? makeFile(libc, name, content())}`;
-}
-
-/** The name that glibc has; musl answers to it, too, and to the other. */
-function openLibc(): Libc {
-  try {
-    return dlopen("libc.so.6", LIBC).symbols;
-  } catch {
-    return dlopen("libc.so", LIBC).symbols;
-  }
 }
 
 /** One that was inherited may hold anything; it has come through an exec, so it is not marked to be closed by one. */
@@ -52,8 +43,17 @@ function findFile(libc: Libc, name: string): number | undefined {
   return readdirSync(DESCRIPTORS)
     .filter((descriptor) => linkOf(descriptor) === `/memfd:${name} (deleted)`)
     .map(Number)
-    .filter((descriptor) => (libc.fcntl(descriptor, F_GETFD, 0) & FD_CLOEXEC) !== 0)
-    .find((descriptor) => (libc.fcntl(descriptor, F_GET_SEALS, 0) & SEALS) === SEALS);
+    .find((descriptor) => has(libc.fcntl(descriptor, F_GETFD, 0), FD_CLOEXEC) && isSealed(libc, descriptor));
+}
+
+/** One that is not sealed is being written. */
+function isSealed(libc: Libc, descriptor: number): boolean {
+  return has(libc.fcntl(descriptor, F_GET_SEALS, 0), SEALS);
+}
+
+/** Whether an answer of `fcntl` is not -1, its way to fail, and has all of these bits. */
+function has(answer: number, bits: number): boolean {
+  return answer >= 0 && (answer & bits) === bits;
 }
 
 /** Nothing when the descriptor was closed since it was listed. */

@@ -1,0 +1,4 @@
+import { ffi } from "./ffi.ts";
+import { start } from "./start.ts";
+
+start(ffi);

@@ -1,0 +1,4 @@
+import { strings } from "./addon.ts";
+import { start } from "./start.ts";
+
+start(strings);
