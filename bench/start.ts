@@ -1,6 +1,7 @@
 /** Milliseconds from spawning `bun run` to the first answered webhook, on a database that exists. */
 import { join } from "node:path";
 import { inDirectory } from "./lib/engine.ts";
+import { firstAnswer, freePort } from "./lib/first-answer.ts";
 import { percentile, round, table } from "./lib/table.ts";
 
 const STARTS = 25;
@@ -12,7 +13,10 @@ await inDirectory(async (directory) => {
   const ours: number[] = [];
   const theirs: number[] = [];
   for (let start = 0; start <= STARTS; start += 1) {
-    const [one, other] = [await measure(program, port, join(directory, "start.db")), await measure(bare, port, "")];
+    const [one, other] = [
+      await firstAnswer([process.execPath, program, `${port}`, join(directory, "start.db")], port),
+      await firstAnswer([process.execPath, bare, `${port}`], port),
+    ];
     if (start === 0) continue; // The first one warms the disk.
     ours.push(one);
     theirs.push(other);
@@ -28,34 +32,3 @@ await inDirectory(async (directory) => {
     ),
   );
 });
-
-async function measure(program: string, port: number, database: string): Promise<number> {
-  const began = performance.now();
-  const child = Bun.spawn([process.execPath, program, `${port}`, database], { stdout: "ignore", stderr: "inherit" });
-  for (;;) {
-    try {
-      const response = await fetch(`http://127.0.0.1:${port}/hook`, {
-        method: "POST",
-        headers: { "content-type": "application/json", connection: "close" },
-        body: "{}",
-      });
-      if (!response.ok) throw new Error(`answered ${response.status}`);
-      break;
-    } catch (error) {
-      // Nobody listens yet; ask again at once.
-      if (!/REFUSED/i.test((error as { code?: string }).code ?? "")) throw error;
-      await Bun.sleep(0);
-    }
-  }
-  const took = performance.now() - began;
-  child.kill("SIGKILL");
-  await child.exited;
-  return took;
-}
-
-async function freePort(): Promise<number> {
-  const server = Bun.serve({ port: 0, fetch: () => new Response() });
-  const { port } = server;
-  await server.stop(true);
-  return port as number;
-}

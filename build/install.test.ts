@@ -2,7 +2,9 @@
 import { expect, test } from "bun:test";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { platformName } from "../runtime/native/platform.ts";
 import { CleanRoom, type CleanRoomOptions, type Ended } from "./clean-room.ts";
+import { platform } from "./platforms.ts";
 import { packForTests, readmeProgram } from "./testing.ts";
 
 const packed = await packForTests();
@@ -136,7 +138,7 @@ test("without its platform's package it says what is missing and how to get it",
   await rm(join(room.directory, "node_modules", packed.platform.name), { recursive: true });
   const { stderr, code } = await room.run([BUN, "run", "app.ts"]);
   expect(code).toBe(1);
-  expect(stderr).toContain("The native library of cronflow-ffi for linux-x64-gnu was not found");
+  expect(stderr).toContain(`The native library of cronflow-ffi for ${platformName()} was not found`);
   expect(stderr).toContain(`bun add --optional ${packed.platform.name}@${packed.platform.version}`);
 });
 
@@ -153,7 +155,7 @@ test("a library that was exchanged for another build is refused", async () => {
 
 test("CRONFLOW_LIBRARY wins", async () => {
   await using room = await project();
-  const library = join(packed.platform.directory, "libcronflow.so");
+  const library = join(packed.platform.directory, platform().library);
   await rm(join(room.directory, "node_modules", packed.platform.name), { recursive: true });
   expect(await room.run([BUN, "run", "app.ts"], { CRONFLOW_LIBRARY: library })).toEqual(SAID);
 });

@@ -27,37 +27,40 @@ function matched(pattern: string, path: string): string {
   return after === undefined ? "" : path.slice(before.length, path.length - after.length);
 }
 
-/** Where an entry point's file is after the build, from the root of the package. */
+/** Where a file is after the build, from the root of the package. */
 export function built(file: string, extension: ".js" | ".d.ts"): string {
-  return `dist/${file.replace(/\.ts$/, extension)}`;
+  return `dist/${file.replace(/^\.\//, "").replace(/\.ts$/, extension)}`;
 }
 
-/** Where the file that finds the native library is. It stays a file of its own: see its first lines. */
-export const PLATFORM = "runtime/native/platform.ts";
+/** The modules of `imports` of package.json: files that stay files of their own, by their names. Why, they say. */
+export type Unbundled = Readonly<Record<string, string>>;
 
 /** What Node and other runtimes get. */
 export const ELSEWHERE = "dist/elsewhere.js";
 
 /** Builds all entry points into `<directory>/dist`. */
-export async function buildJavaScript(entries: EntryPoints, directory: string): Promise<void> {
+export async function buildJavaScript(entries: EntryPoints, unbundled: Unbundled, directory: string): Promise<void> {
   const dist = join(directory, "dist");
   await rm(dist, { recursive: true, force: true });
-  await Bun.build({
-    entrypoints: Object.values(entries).map((file) => join(ROOT, file)),
-    root: ROOT,
-    outdir: dist,
-    target: "bun",
-    format: "esm",
-    splitting: true,
-    packages: "external",
-    external: ["#platform"],
-    naming: { entry: "[dir]/[name].js", chunk: "chunks/[hash].js" },
-  });
+  await bundle(Object.values(entries), Object.keys(unbundled), dist);
   // For target `bun` it would put `import.meta.require` in the way.
   const transpiler = new Bun.Transpiler({ loader: "ts", target: "node" });
-  const platform = await transpiler.transform(await Bun.file(join(ROOT, PLATFORM)).text());
-  await Bun.write(join(directory, built(PLATFORM, ".js")), platform);
+  for (const file of Object.values(unbundled)) {
+    const text = await transpiler.transform(await Bun.file(join(ROOT, file)).text());
+    await Bun.write(join(directory, built(file, ".js")), text);
+  }
   await Bun.write(join(directory, ELSEWHERE), elsewhere(await exportedNames(entries, directory)));
+}
+
+/** By the command and in the checkout: what it writes of where modules were is relative to the folder it runs in. */
+async function bundle(files: readonly string[], external: readonly string[], dist: string): Promise<void> {
+  const names = ["--entry-naming=[dir]/[name].js", "--chunk-naming=chunks/[hash].js"];
+  const layout = ["--root=.", `--outdir=${dist}`, "--splitting", ...names];
+  const kept = ["--packages=external", ...external.map((name) => `--external=${name}`)];
+  const command = [process.execPath, "build", ...files, "--target=bun", "--format=esm", ...layout, ...kept];
+  const bundling = Bun.spawn(command, { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
+  const [output, errors, code] = await Promise.all([bundling.stdout.text(), bundling.stderr.text(), bundling.exited]);
+  if (code !== 0) throw new Error(`The runtime could not be bundled:\n${output}${errors}`);
 }
 
 /** Every name that is a value somewhere in the public API, read from what was built. */

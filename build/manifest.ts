@@ -1,6 +1,6 @@
 /** What the package.json of each published package says. */
 import { join } from "node:path";
-import { built, ELSEWHERE, type EntryPoints, PLATFORM } from "./javascript.ts";
+import { built, ELSEWHERE, type EntryPoints, type Unbundled } from "./javascript.ts";
 import { PLATFORMS, type Platform, packageName } from "./platforms.ts";
 
 /** The parts of this checkout's package.json that the published ones are made of. */
@@ -11,6 +11,7 @@ export interface Source {
   readonly license: string;
   readonly engines: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | null>>;
+  readonly imports: Unbundled;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
   readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional?: boolean }>>;
@@ -36,7 +37,9 @@ export function mainManifest(source: Source, entries: EntryPoints): Record<strin
       ...Object.fromEntries(Object.entries(entries).map(([subpath, file]) => [subpath, conditions(file)])),
       "./package.json": "./package.json",
     },
-    imports: { "#platform": `./${built(PLATFORM, ".js")}` },
+    imports: Object.fromEntries(
+      Object.entries(source.imports).map(([name, file]) => [name, `./${built(file, ".js")}`]),
+    ),
     files: ["dist", "native/include", "docs", "llms.txt", "CHANGELOG.md"],
     dependencies: source.dependencies,
     optionalDependencies: Object.fromEntries(PLATFORMS.map((each) => [packageName(each), version])),

@@ -60,7 +60,11 @@ async function make(
 
 async function fillMain(folder: string, source: Source): Promise<void> {
   const entries = await entryPoints(source.exports);
-  await Promise.all([buildJavaScript(entries, folder), buildTypes(entries, folder), copyDocuments(folder)]);
+  await Promise.all([
+    buildJavaScript(entries, source.imports, folder),
+    buildTypes(entries, folder),
+    copyDocuments(folder),
+  ]);
   await writeManifest(folder, mainManifest(source, entries));
 }
 

@@ -1,5 +1,7 @@
 /** A small npm registry for tests: it serves what was packed here, and what is installed in this checkout. */
-import { join } from "node:path";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, sep } from "node:path";
 import { platformManifest, readSource } from "./manifest.ts";
 import type { Package, Packed } from "./pack.ts";
 import { PLATFORMS, packageName } from "./platforms.ts";
@@ -75,15 +77,19 @@ async function installed(name: string): Promise<Entry | undefined> {
   };
 }
 
+/** An archive has its files in a folder named `package`. */
 async function archiveOf(directory: string): Promise<Uint8Array> {
-  const tar = Bun.spawn(["tar", "-czhf", "-", "--transform", "s,^\\.,package,", "--exclude=./node_modules", "."], {
-    cwd: directory,
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const [bytes, code] = await Promise.all([tar.stdout.bytes(), tar.exited]);
-  if (code !== 0) throw new Error(`${directory} could not be archived`);
-  return bytes;
+  const scratch = await mkdtemp(join(tmpdir(), "cronflow-archive-"));
+  try {
+    const isOwn = (file: string): boolean => relative(directory, file).split(sep)[0] !== "node_modules";
+    await cp(directory, join(scratch, "package"), { recursive: true, dereference: true, filter: isOwn });
+    const tar = Bun.spawn(["tar", "-czf", "-", "-C", scratch, "package"], { stdout: "pipe", stderr: "inherit" });
+    const [bytes, code] = await Promise.all([tar.stdout.bytes(), tar.exited]);
+    if (code !== 0) throw new Error(`${directory} could not be archived`);
+    return bytes;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
 
 /** What a registry says of a package that has one version. */

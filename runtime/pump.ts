@@ -5,6 +5,7 @@
 import { errorOf } from "./errors.ts";
 import { type Core, refusal } from "./native/binding.ts";
 import type { AnswerMessage, EffectMessage, ErrorMessage, ResultMessage } from "./native/protocol.ts";
+import { NONE, wakeUpOf } from "./wake-up.ts";
 
 /** Called with a command's result, or with why it was refused. */
 export type OnResult = (result: ResultMessage, error: ErrorMessage | undefined) => void;
@@ -59,8 +60,7 @@ export class Pump {
   #isDue = false;
   #pause: Timer | undefined;
   #pauseMs = FIRST_PAUSE_MS;
-  #socket: Bun.Socket<unknown> | undefined;
-  #isReferenced = true;
+  #wakeUp = NONE;
   #isClosed = false;
 
   constructor(options: PumpOptions) {
@@ -68,15 +68,13 @@ export class Pump {
     this.#core = options.core;
   }
 
-  /** Adopts the core's wake-up. An inline core has none: it has answered when a request was submitted. */
+  /** Begins to listen for the core's answers. */
   async open(): Promise<void> {
-    const fd = this.#core.about.wake_fd;
-    if (fd === null) return this.drain();
-    this.#socket = await Bun.connect({
-      fd,
-      socket: { data: () => this.drain(), error: (_socket: unknown, error: Error) => this.#fail(error) },
-      // The types do not know that a socket can be adopted.
-    } as unknown as Bun.TCPSocketConnectOptions<unknown>);
+    this.#wakeUp = await wakeUpOf(
+      this.#core,
+      () => this.drain(),
+      (error) => this.#fail(error),
+    );
     this.drain();
   }
 
@@ -117,7 +115,7 @@ export class Pump {
     } catch (error) {
       this.#fail(error as Error);
     }
-    this.#hold();
+    this.#wakeUp.hold(this.#sent.size > 0);
   }
 
   /** Sends nothing more. Commands without an answer are refused. */
@@ -126,7 +124,7 @@ export class Pump {
     this.#isClosed = true;
     this.#stopTimer();
     clearTimeout(this.#pause);
-    this.#socket?.end();
+    this.#wakeUp.close();
     const sent = [...this.#sent.values()].flat();
     const queued = this.#queue;
     this.#sent.clear();
@@ -159,7 +157,7 @@ export class Pump {
     } catch (error) {
       this.#fail(error as Error);
     }
-    this.#hold();
+    this.#wakeUp.hold(this.#sent.size > 0);
   }
 
   #nextCommands(): Command[] {
@@ -187,7 +185,7 @@ export class Pump {
     this.#isDue = false;
     this.#seq = seq;
     this.#sent.set(seq, commands);
-    if (this.#core.about.wake_fd === null) this.#schedule();
+    if (this.#core.about.inline) this.#schedule();
     return true;
   }
 
@@ -259,15 +257,6 @@ export class Pump {
       // While storage fails it waits with the rest.
       if (this.#pause === undefined) this.#submitQueued();
     });
-  }
-
-  /** The process lives while an answer is due. */
-  #hold(): void {
-    const isPending = this.#sent.size > 0;
-    if (this.#socket === undefined || isPending === this.#isReferenced) return;
-    this.#isReferenced = isPending;
-    if (isPending) this.#socket.ref();
-    else this.#socket.unref();
   }
 
   #fail(error: Error): void {

@@ -1,4 +1,5 @@
 //! The store on disk and the files it is given: other people's, newer, damaged, owned, on a full disk.
+#![cfg(unix)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

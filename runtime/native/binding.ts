@@ -20,6 +20,8 @@ export interface CoreConfig {
   readonly inline?: boolean;
   /** Tells the run ids of several engines apart: from 0, which is the default, to 255. */
   readonly node?: number;
+  /** Whether a socket tells of answers. Default true, where there are socket pairs: not on Windows. */
+  readonly wake_up?: boolean;
 }
 
 /** One open engine. */

@@ -16,7 +16,7 @@ export function findLibrary(environment: Record<string, string | undefined> = pr
   const override = environment["CRONFLOW_LIBRARY"];
   if (override !== undefined && override !== "") {
     if (existsSync(override)) return { path: override };
-    throw new Error(`CRONFLOW_LIBRARY points to ${override}, which does not exist.`);
+    throw new Error(`CRONFLOW_LIBRARY points to ${override}, which does not exist, or may not be read.`);
   }
   const platform = platformName();
   const packaged = packagedLibrary(platform);
@@ -40,7 +40,8 @@ function missing(platform: string, why: Error): string {
     others.length === 0 ? "" : ` It has the one for ${others.join(", ")}: it was installed or built for that.`;
   return (
     `The native library of cronflow-ffi for ${platform} was not found (${why.message}).${found} ` +
-    `Install it with \`bun add --optional cronflow-ffi-${platform}@${VERSION}\`, or without \`--omit=optional\`; ` +
+    `Install it with \`bun add --optional cronflow-ffi-${platform}@${VERSION}\`, or without \`--omit=optional\`, and ` +
+    "build an executable again after that (for another system, `bun install` takes `--os`, `--cpu` and `--libc`); " +
     "in a checkout build it with `bun build.ts native`; elsewhere set CRONFLOW_LIBRARY to its path."
   );
 }

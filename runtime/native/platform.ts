@@ -3,7 +3,7 @@
  * so `bun build --compile` embeds those that are installed and passes over the others. The build of the package keeps
  * this file as it is and outside of its chunks, because a bundler recognises no `require` that another has rewritten.
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 
 /** What the module of such a package exports. */
@@ -82,18 +82,11 @@ export function platformName(): string {
 }
 
 /**
- * Which C library this Bun is linked with: its ELF header names the interpreter, in the first page of the file. The
- * system's own C library says nothing, because both may be installed.
+ * Which C library this process lives with: musl's loader is one of the files that it has mapped. What is installed says
+ * nothing, because both may be; nor does the executable, which may have been replaced, or be readable by nobody.
  */
 function libc(): "gnu" | "musl" {
-  const page = Buffer.alloc(4096);
-  const file = openSync(process.execPath, "r");
-  try {
-    readSync(file, page, 0, page.length, 0);
-  } finally {
-    closeSync(file);
-  }
-  return page.includes("/ld-musl-") ? "musl" : "gnu";
+  return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-") ? "musl" : "gnu";
 }
 
 /** The library for a platform, or why there is none. */

@@ -24,6 +24,14 @@ pub struct Config {
     /// Tells the run ids of several engines over one store apart. Default 0.
     #[serde(default)]
     pub node: u8,
+    /// Whether a socket tells of answers, where the system has socket pairs. Without one the host looks by itself.
+    /// Default true.
+    #[serde(default = "yes")]
+    pub wake_up: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Config {

@@ -103,7 +103,7 @@ pub fn wake_pair(config: &Config) -> Result<(Option<Wake>, Option<i32>)> {
 
     use crate::error::{Code, Error};
 
-    if config.inline {
+    if config.inline || !config.wake_up {
         return Ok((None, None));
     }
     let pair = || {
@@ -117,7 +117,7 @@ pub fn wake_pair(config: &Config) -> Result<(Option<Wake>, Option<i32>)> {
     Ok((Some(ours), Some(theirs.into_raw_fd())))
 }
 
-/// Without a socket pair the host polls `cronflow_take`.
+/// Without a socket pair the host looks by itself whether there is something to take.
 #[cfg(not(unix))]
 pub fn wake_pair(_config: &Config) -> Result<(Option<Wake>, Option<i32>)> {
     Ok((None, None))

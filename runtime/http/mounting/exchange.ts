@@ -1,5 +1,7 @@
 /** One request of a server in Node's manner, as a `Request` and its `Response`. */
+
 import type { HttpBindings } from "@hono/node-server";
+import { nodeServer } from "#node-server";
 import type { Logger } from "../../log.ts";
 
 /** What is known to the routes of a request. */
@@ -23,10 +25,7 @@ export async function serveNode(
   const { incoming, outgoing } = bindings;
   // Whoever answers first decides what the sender hears: nothing may be started that it would not hear of.
   if (outgoing.headersSent) return false;
-  // Loaded by those who use it: everybody else starts without.
-  const { getRequestListener, RequestError } = await import("@hono/node-server");
-  // Express has answered by now what its middleware threw after `next()`.
-  if (outgoing.headersSent) return true;
+  const { getRequestListener, RequestError } = nodeServer();
   let isAnswered = true;
   const respond = async (light: Request): Promise<Response> => {
     const response = await answer(real(light));
