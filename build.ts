@@ -161,11 +161,18 @@ async function bench(names: string[]): Promise<void> {
     "ceiling",
   ]);
   for (const each of names.length > 0 ? names : BENCHMARKS) {
-    const file = join("bench", `${each}.ts`);
-    if (!existsSync(join(ROOT, file))) fail(`there is no benchmark \`${each}\``);
+    const file = [`bench/${each}.ts`, `bench/${each}/main.ts`].find((path) => existsSync(join(ROOT, path)));
+    if (file === undefined) fail(`there is no benchmark \`${each}\``);
+    if (each === "napi") await addon();
     console.log(`\n## ${each}\n`);
     await shown([BUN, file]);
   }
+}
+
+/** In a folder of its own: with its features the core is compiled anew. */
+async function addon(): Promise<void> {
+  const build = ["cargo", "build", "--release", "--locked", "-p", "cronflow-napi", "--target-dir", "target/napi"];
+  await quiet("build the N-API addon", build);
 }
 
 async function format(): Promise<void> {
