@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { platform } from "./platforms.ts";
 import { compile, type Executable, packOtherBuild } from "./single-file/compile.ts";
 import {
   asNobody,
@@ -54,7 +55,7 @@ const { plain, workers, killed } = executables;
 const otherPacked = await packOtherBuild(packed.platform, folder("packages"));
 const { other } = await compile(otherPacked, { other: EXECUTABLES.everything }, folder("executables"));
 
-const LIBRARY = join(packed.platform.directory, "libcronflow.so");
+const LIBRARY = join(packed.platform.directory, platform().library);
 
 const nobody = asNobody();
 const noFiles = withoutMemoryFiles(folder("filter"));
@@ -97,6 +98,11 @@ describe.each(MODES)("%s", (mode) => {
     await takesAnOrder([...prefix, file, join(data, "orders.db")], { cwd: alone, environment: { TMPDIR: readOnly } });
   });
 
+  test("what the process is told of its mode counts, not what the build was", async () => {
+    const environment = { NODE_ENV: "production", DATABASE: join(folder("data"), "orders.db") };
+    expect(await refuses([file], { cwd: alone, environment })).toContain("in production it must be said who may send");
+  });
+
   const temporary = folder("temporary");
   testBehind(noExec(temporary), "with a temporary folder from which nothing can be executed", async (prefix) => {
     const data = folder("data");
@@ -130,7 +136,7 @@ describe("where files in memory are refused", () => {
     "and the temporary folder is read-only, it says so, and takes a copy elsewhere",
     async (prefix) => {
       const [data, readOnly] = [folder("data", 0o777), folder("temporary")];
-      const copy = join(readOnly, "libcronflow.so");
+      const copy = join(readOnly, platform().library);
       copyFileSync(LIBRARY, copy);
       const surroundings = { cwd: data, environment: { TMPDIR: readOnly } };
       const said = await refuses([...prefix, plain.file], surroundings);

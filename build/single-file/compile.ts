@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
 import { CleanRoom } from "../clean-room.ts";
 import { type Package, type Packed, pack } from "../pack.ts";
+import { platform } from "../platforms.ts";
 
 const PROGRAMS = readdirSync(import.meta.dir).map((name) => join(import.meta.dir, name));
 const KILLED = join(import.meta.dir, "../../runtime/recovery/host.ts");
@@ -40,11 +41,11 @@ export async function compile<Name extends string>(
 /** Packs the same library under another build id: a second build, as far as anything can tell. */
 export async function packOtherBuild(of: Package, directory: string): Promise<Packed> {
   const [, build = ""] = /build = "(\w{16})"/.exec(await Bun.file(join(of.directory, "index.js")).text()) ?? [];
-  const bytes = Buffer.from(await Bun.file(join(of.directory, "libcronflow.so")).bytes());
+  const bytes = Buffer.from(await Bun.file(join(of.directory, platform().library)).bytes());
   const at = bytes.indexOf(build);
   if (build === "" || at < 0) throw new Error(`the library of ${of.directory} does not say its build id`);
   bytes.write("0123456789abcdef", at);
-  const library = join(directory, "libcronflow.so");
+  const library = join(directory, platform().library);
   await Bun.write(library, bytes);
   return pack(directory, library);
 }

@@ -51,8 +51,16 @@ export function httpOptions(settings: HttpSettings, localToken?: string): HttpOp
     allowedOrigins: allowedOrigins.map(originOf),
     maxPendingRequests,
     requestTimeoutMs: timeoutOf(settings.requestTimeout ?? 30_000),
-    isProduction: settings.production ?? process.env["NODE_ENV"] === "production",
+    isProduction: settings.production ?? isProduction(),
   };
+}
+
+/**
+ * A bundler that minifies writes its own mode in the place of `process.env.NODE_ENV`, so that a process which is told to
+ * be in production would not hear of it: it is asked by another name, too. Either is enough.
+ */
+function isProduction(): boolean {
+  return process.env["NODE_ENV"] === "production" || Bun.env["NODE_ENV"] === "production";
 }
 
 function originOf(text: string): string {

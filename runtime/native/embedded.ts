@@ -11,17 +11,12 @@ import { memoryFile } from "./memory-file.ts";
 /** Something that each library has. */
 const PROBE = { cronflow_abi_version: { args: [], returns: FFIType.u32 } } as const;
 
-const opened = new Map<string, string>();
-
 /**
  * A path under which `dlopen` finds the library: its own, unless it is inside of this executable. Throws what was tried,
  * why that failed, and what to do.
  */
 export function loadable(path: string): string {
-  if (!isEmbedded(path)) return path;
-  const file = opened.get(path) ?? open(path);
-  opened.set(path, file);
-  return file;
+  return isEmbedded(path) ? open(path) : path;
 }
 
 /** Where Bun says that the files inside of an executable are. */

@@ -1,8 +1,11 @@
 /** Finds the native library: an override, the package of this platform, or the build of a checkout. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { packagedLibrary, packagedPlatforms, platformName } from "#platform";
+import { PLATFORM_NAMES, packagedLibrary, packagedPlatforms, platformName } from "#platform";
 import { VERSION } from "./generated.ts";
+
+/** Bundled, this module is part of another file, and above that lie folders that are nobody's. */
+const IS_CHECKOUT = import.meta.file === "library.ts";
 
 /** Where the library is. */
 export interface NativeLibrary {
@@ -22,7 +25,7 @@ export function findLibrary(environment: Record<string, string | undefined> = pr
   const packaged = packagedLibrary(platform);
   if (!(packaged instanceof Error)) return packaged;
   const built = builtLibrary();
-  if (existsSync(built)) return { path: built };
+  if (IS_CHECKOUT && existsSync(built)) return { path: built };
   throw new Error(missing(platform, packaged), { cause: packaged });
 }
 
@@ -38,10 +41,17 @@ function missing(platform: string, why: Error): string {
   const others = packagedPlatforms();
   const found =
     others.length === 0 ? "" : ` It has the one for ${others.join(", ")}: it was installed or built for that.`;
+  if (!PLATFORM_NAMES.includes(platform)) {
+    return (
+      `cronflow-ffi has no native library for ${platform}; there are packages for ${PLATFORM_NAMES.join(", ")}.${found} ` +
+      "Build it from the sources and set CRONFLOW_LIBRARY to its path."
+    );
+  }
+  const [reason] = why.message.split("\n", 1);
   return (
-    `The native library of cronflow-ffi for ${platform} was not found (${why.message}).${found} ` +
-    `Install it with \`bun add --optional cronflow-ffi-${platform}@${VERSION}\`, or without \`--omit=optional\`, and ` +
-    "build an executable again after that (for another system, `bun install` takes `--os`, `--cpu` and `--libc`); " +
+    `The native library of cronflow-ffi for ${platform} was not found (${reason}).${found} ` +
+    `Install without \`--omit=optional\`, or add it by \`bun add --optional cronflow-ffi-${platform}@${VERSION}\`, and build ` +
+    "an executable again after that (for another system, `bun install` takes `--os`, `--cpu` and `--libc`); " +
     "in a checkout build it with `bun build.ts native`; elsewhere set CRONFLOW_LIBRARY to its path."
   );
 }

@@ -1,5 +1,7 @@
 /** Loads the native library, once for each path: it is never closed, because its threads may outlive any engine. */
 import { dlopen, FFIType } from "bun:ffi";
+import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { loadable } from "./embedded.ts";
 import { ABI_VERSION } from "./generated.ts";
 
@@ -35,6 +37,9 @@ export function load(path: string): Functions {
 
 function open(path: string): Functions {
   const file = loadable(path);
+  if (isAbsolute(file) && !existsSync(file)) {
+    throw new Error(`${path} does not exist. A bundler puts the native library beside the program: copy both.`);
+  }
   try {
     return dlopen(file, SYMBOLS).symbols;
   } catch (error) {

@@ -74,6 +74,9 @@ const PACKAGES: Readonly<Record<string, () => Required>> = {
   },
 };
 
+/** The platforms for which there is a package. */
+export const PLATFORM_NAMES: readonly string[] = Object.keys(PACKAGES);
+
 /** The platform this process is for: `linux-x64-gnu`, `darwin-arm64`. */
 export function platformName(): string {
   const base = `${process.platform}-${process.arch}`;
@@ -99,5 +102,5 @@ export function packagedLibrary(platform: string): PackagedLibrary | Error {
 
 /** The platforms for which a library is installed, or embedded in this executable. */
 export function packagedPlatforms(): readonly string[] {
-  return Object.keys(PACKAGES).filter((platform) => !(packagedLibrary(platform) instanceof Error));
+  return PLATFORM_NAMES.filter((platform) => !(packagedLibrary(platform) instanceof Error));
 }
