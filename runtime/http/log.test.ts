@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { testEngine } from "../testing/engines.ts";
-import { recordingLog } from "./webhook/testing.ts";
+import { recordingLog } from "./webhook/webhook.testing.ts";
 
 const thrown = (): never => {
   throw new Error("no");

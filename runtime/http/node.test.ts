@@ -10,7 +10,7 @@ import { testEngine } from "../testing/engines.ts";
 import { rawStatus } from "./auth/raw.testing.ts";
 import { appAt, listening } from "./mounting/host.testing.ts";
 import type { NodeHandler } from "./node.ts";
-import { recordingLog } from "./webhook/testing.ts";
+import { recordingLog } from "./webhook/webhook.testing.ts";
 
 const TOKEN = "token-of-tests-0123456789";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { answerOf, request, serving } from "./testing.ts";
+import { answerOf, request, serving } from "./webhook.testing.ts";
 
 test("more requests than may wait are refused, until others have been answered", async () => {
   const waiting: (() => void)[] = [];

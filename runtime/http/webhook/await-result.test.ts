@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { HttpEngine } from "../engine.ts";
 import { Deadlines } from "./deadlines.ts";
 import { awaitResult } from "./result.ts";
-import { answerOf, recordingLog } from "./testing.ts";
+import { answerOf, recordingLog } from "./webhook.testing.ts";
 
 /** An engine of which only this is asked. */
 function engineWith(outcome: HttpEngine["outcome"]): HttpEngine {

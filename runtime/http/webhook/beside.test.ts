@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
 import { WebhookError } from "./error.ts";
-import { answerOf, recordingLog, request, serving } from "./testing.ts";
+import { answerOf, recordingLog, request, serving } from "./webhook.testing.ts";
 
 async function engineWith(options: WebhookOptions, lines = recordingLog()) {
   return serving(

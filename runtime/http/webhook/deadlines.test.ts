@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
 import { Deadlines } from "./deadlines.ts";
-import { answerOf, request, serving } from "./testing.ts";
+import { answerOf, request, serving } from "./webhook.testing.ts";
 
 test("deadlines expire in order, and not after they were closed", async () => {
   const expired: string[] = [];

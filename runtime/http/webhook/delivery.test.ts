@@ -7,7 +7,7 @@ import type { HttpEngine } from "../engine.ts";
 import type { Verified } from "../verify/verifier.ts";
 import { Admission } from "./admission.ts";
 import { addWebhook } from "./route.ts";
-import { request } from "./testing.ts";
+import { request } from "./webhook.testing.ts";
 
 /** What the core would be asked for. */
 async function asked(options: WebhookOptions): Promise<StartRequest | undefined> {

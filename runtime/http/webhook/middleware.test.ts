@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { MiddlewareHandler } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
-import { answerOf, recordingLog, request, serving } from "./testing.ts";
+import { answerOf, recordingLog, request, serving } from "./webhook.testing.ts";
 
 async function send(
   middleware: readonly MiddlewareHandler[],

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
 import { LIMITS } from "../../native/generated.ts";
-import { answerOf, request, serving } from "./testing.ts";
+import { answerOf, request, serving } from "./webhook.testing.ts";
 
 /** The payload of the run that is started, or the issues. */
 async function received(options: WebhookOptions, body: unknown, headers: Record<string, string> = {}) {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { InvalidError } from "cronflow-ffi";
 import { z } from "zod";
 import { github } from "../verify/github.ts";
-import { answerOf, request, serving } from "./testing.ts";
+import { answerOf, request, serving } from "./webhook.testing.ts";
 
 const SECRET = "a secret";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { answerOf, request, serving } from "./testing.ts";
+import { answerOf, request, serving } from "./webhook.testing.ts";
 
 const result = { respond: "result", timeout: "10s" } as const;
 

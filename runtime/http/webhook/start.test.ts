@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { z } from "zod";
 import type { Verified } from "../verify/verifier.ts";
-import { answerOf, request, serving } from "./testing.ts";
+import { answerOf, request, serving } from "./webhook.testing.ts";
 
 test("answers 202 and the run's id after the commit", async () => {
   const engine = await serving((engine) =>

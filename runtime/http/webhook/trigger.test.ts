@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { WebhookOptions } from "../../definition/webhook-options.ts";
 import { REDACTED_HEADERS, REDACTED_WORDS, recordedHeaders, redaction } from "./redaction.ts";
-import { answerOf, request, serving } from "./testing.ts";
+import { answerOf, request, serving } from "./webhook.testing.ts";
 
 /** What is recorded of a request. */
 async function recorded(sent: Request, options: WebhookOptions = {}, path: `/${string}` = "/w"): Promise<unknown> {
