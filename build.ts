@@ -38,7 +38,7 @@ const tasks: Record<string, Task> = {
     run: async () => shown([BUN, "test", "runtime/recovery"], { KILLS: "200" }),
   },
   fuzz: { summary: "a million hostile requests: --seed S, --requests N", run: async (rest) => fuzz(rest) },
-  pack: { summary: "the npm packages, into target/npm", run: async () => pack() },
+  pack: { summary: "the npm packages, into target/npm: --library PATH", run: async (rest) => pack(rest) },
   bench: { summary: `the benchmarks: ${BENCHMARKS.join(", ")}`, run: async (rest) => bench(rest) },
   format: { summary: "format Rust and TypeScript", run: async () => format() },
 };
@@ -141,10 +141,10 @@ async function fuzz(rest: string[]): Promise<void> {
   await shown([BUN, "runtime/http/fuzz/main.ts", ...rest]);
 }
 
-async function pack(): Promise<void> {
+async function pack(rest: string[]): Promise<void> {
   await dependencies();
   await native();
-  await shown([BUN, "build/main.ts"]);
+  await shown([BUN, "build/main.ts", ...rest]);
 }
 
 async function bench(names: string[]): Promise<void> {

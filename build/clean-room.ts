@@ -5,6 +5,9 @@ import { join } from "node:path";
 import type { Packed } from "./pack.ts";
 import { type Registry, serveRegistry } from "./registry.ts";
 
+/** What a process needs on Windows to run at all, to find programs, and to have a temporary folder. */
+const OF_WINDOWS = ["SystemRoot", "TEMP", "TMP", "PATHEXT", "USERPROFILE"];
+
 export interface CleanRoomOptions {
   /** How Bun lays out node_modules. Default `hoisted`. */
   readonly linker?: "hoisted" | "isolated";
@@ -32,6 +35,7 @@ export class CleanRoom implements AsyncDisposable {
     const registry = await serveRegistry(packages);
     const home = join(directory, ".home");
     const environment = {
+      ...ofWindows(),
       PATH: process.env["PATH"] ?? "",
       HOME: home,
       BUN_INSTALL_CACHE_DIR: join(home, "cache"),
@@ -73,4 +77,10 @@ export class CleanRoom implements AsyncDisposable {
     await this.registry.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+function ofWindows(): Record<string, string> {
+  if (process.platform !== "win32") return {};
+  const found = OF_WINDOWS.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(found.filter((each): each is [string, string] => each[1] !== undefined));
 }

@@ -13,7 +13,8 @@ export async function entryPoints(exports: Readonly<Record<string, string | null
   for (const [subpath, file] of Object.entries(exports)) {
     if (file === null) continue;
     const pattern = file.replace(/^\.\//, "");
-    for await (const match of new Bun.Glob(pattern).scan(ROOT)) {
+    for await (const path of new Bun.Glob(pattern).scan(ROOT)) {
+      const match = path.replaceAll("\\", "/");
       const name = subpath.replace("*", matched(pattern, match));
       if (exports[name] !== null) found[name] = match;
     }
@@ -43,6 +44,7 @@ export async function buildJavaScript(entries: EntryPoints, unbundled: Unbundled
   const dist = join(directory, "dist");
   await rm(dist, { recursive: true, force: true });
   await bundle(Object.values(entries), Object.keys(unbundled), dist);
+  await unmark(dist);
   // For target `bun` it would put `import.meta.require` in the way.
   const transpiler = new Bun.Transpiler({ loader: "ts", target: "node" });
   for (const file of Object.values(unbundled)) {
@@ -61,6 +63,17 @@ async function bundle(files: readonly string[], external: readonly string[], dis
   const bundling = Bun.spawn(command, { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
   const [output, errors, code] = await Promise.all([bundling.stdout.text(), bundling.stderr.text(), bundling.exited]);
   if (code !== 0) throw new Error(`The runtime could not be bundled:\n${output}${errors}`);
+}
+
+/**
+ * Takes the `// @bun` away that the bundler puts first. It spares Bun next to nothing, and makes it close every uncaught
+ * error of a user's program with advice about our source maps.
+ */
+async function unmark(dist: string): Promise<void> {
+  for await (const name of new Bun.Glob("**/*.js").scan(dist)) {
+    const file = Bun.file(join(dist, name));
+    await Bun.write(file, (await file.text()).replace(/^\/\/ @bun.*\n/, ""));
+  }
 }
 
 /** Every name that is a value somewhere in the public API, read from what was built. */

@@ -2,12 +2,16 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Core } from "../runtime/native/binding.ts";
+import { VERSION } from "../runtime/native/generated.ts";
 import { builtLibrary } from "../runtime/native/library.ts";
 import { copyDocuments } from "./documents.ts";
 import { buildJavaScript, entryPoints } from "./javascript.ts";
 import { mainManifest, platformManifest, readSource, type Source } from "./manifest.ts";
+import { notices } from "./notices.ts";
 import { type Platform, packageName, platform } from "./platforms.ts";
 import { buildTypes } from "./types.ts";
+
+const ROOT = join(import.meta.dir, "..");
 
 /** One package: its files, and the archive that a registry serves. */
 export interface Package {
@@ -25,6 +29,7 @@ export interface Packed {
 /** Below `directory`, one folder and one archive for each package. What was there of them is replaced. */
 export async function pack(directory: string, library: string = builtLibrary()): Promise<Packed> {
   const source = await readSource();
+  refuseDrift(source.version);
   const into = { directory, version: source.version };
   const main = await make(into, source.name, (folder) => fillMain(folder, source));
   const ours = platform();
@@ -32,6 +37,15 @@ export async function pack(directory: string, library: string = builtLibrary()):
     main,
     platform: await make(into, packageName(ours), (folder) => fillPlatform(folder, source, ours, library)),
   };
+}
+
+/** The runtime asks for the platform's package, and the library, of the version that it was generated with. */
+function refuseDrift(version: string): void {
+  if (version === VERSION) return;
+  throw new Error(
+    `package.json says version ${version}, runtime/native/generated.ts ${VERSION}: set the same \`version\` in package.json ` +
+      "and in Cargo.toml, let `cargo test -p cronflow-native --test generated` write that file, and build the library again.",
+  );
 }
 
 interface Into {
@@ -75,7 +89,11 @@ async function fillPlatform(folder: string, source: Source, of: Platform, librar
     join(folder, "index.js"),
     `import library from "./${of.library}" with { type: "file" };\n\nexport default library;\nexport const build = "${build}";\n`,
   );
-  await writeManifest(folder, platformManifest(source, of));
+  await Bun.write(join(folder, "LICENSE"), Bun.file(join(ROOT, "LICENSE")));
+  await Bun.write(join(folder, "THIRD-PARTY.md"), await notices(of.target));
+  const manifest = platformManifest(source, of);
+  await Bun.write(join(folder, "README.md"), `# ${manifest["name"]}\n\n${manifest["description"]}\n`);
+  await writeManifest(folder, manifest);
 }
 
 function writeManifest(folder: string, manifest: Record<string, unknown>): Promise<number> {

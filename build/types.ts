@@ -28,11 +28,15 @@ async function emit(files: readonly string[], outDir: string): Promise<void> {
   const compilerOptions = { noEmit: false, declaration: true, emitDeclarationOnly: true, outDir, rootDir: ROOT };
   const settings = { extends: join(ROOT, "tsconfig.json"), compilerOptions, include: [], files: files.map(absolute) };
   await Bun.write(config, JSON.stringify(settings));
-  const compiler = Bun.spawn([process.execPath, join(ROOT, "node_modules", ".bin", "tsc"), "--project", config], {
-    cwd: ROOT,
-    stdout: "pipe",
-    stderr: "inherit",
-  });
+  // Not from `.bin`: on Windows there are no scripts in it.
+  const compiler = Bun.spawn(
+    [process.execPath, join(ROOT, "node_modules", "typescript", "bin", "tsc"), "--project", config],
+    {
+      cwd: ROOT,
+      stdout: "pipe",
+      stderr: "inherit",
+    },
+  );
   const [output, code] = await Promise.all([compiler.stdout.text(), compiler.exited]);
   if (code !== 0) throw new Error(`The declarations could not be made:\n${output}`);
 }

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    if variable("CARGO_CFG_TARGET_OS") == "linux" {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    match variable("CARGO_CFG_TARGET_OS").as_str() {
+        "linux" => println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete"),
+        // Else it carries the path where it was built.
+        "macos" => println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libcronflow.dylib"),
+        _ => {}
     }
     println!("cargo:rustc-env=CRONFLOW_TARGET={}", variable("TARGET"));
     println!("cargo:rustc-env=CRONFLOW_BUILD={:016x}", build_id());
