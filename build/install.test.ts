@@ -87,24 +87,37 @@ test("the test kit and the services come with it", async () => {
 test.each([
   ["bundler", "Preserve"],
   ["NodeNext", "NodeNext"],
-])("a strict compiler that also checks libraries is content: %s", async (moduleResolution, module) => {
-  await using room = await project();
-  await room.add("bun-types");
-  await room.write("readme.ts", await readmeProgram());
-  const { exports } = (await Bun.file(join(packed.main.directory, "package.json")).json()) as { exports: object };
-  const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
-  const imports = subpaths.map((subpath, index) => `export * as all${index} from "cronflow-ffi${subpath.slice(1)}";`);
-  await room.write("everything.ts", imports.join("\n"));
-  const compilerOptions = {
-    ...{ module, moduleResolution, target: "ESNext", lib: ["ESNext"], types: ["bun-types"], noEmit: true },
-    ...{ strict: true, skipLibCheck: false, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true },
-    ...{ noImplicitOverride: true, noPropertyAccessFromIndexSignature: true, verbatimModuleSyntax: true },
-    ...{ noUnusedLocals: true, noUnusedParameters: true, isolatedModules: true, isolatedDeclarations: false },
-  };
-  await room.write("tsconfig.json", JSON.stringify({ compilerOptions, include: ["*.ts"] }));
-  const compiler = join(import.meta.dir, "..", "node_modules", ".bin", "tsc");
-  expect(await room.run([BUN, compiler, "--project", "."])).toEqual({ stdout: "", stderr: "", code: 0 });
-});
+])(
+  "a strict compiler that also checks libraries and writes declarations is content: %s",
+  async (resolution, module) => {
+    await using room = await project();
+    await room.add("bun-types");
+    await room.write("readme.ts", await readmeProgram());
+    await room.write("workflows.ts", await Bun.file(join(import.meta.dir, "declarations.testing.ts")).text());
+    const { exports } = (await Bun.file(join(packed.main.directory, "package.json")).json()) as { exports: object };
+    const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
+    const imports = subpaths.map((subpath, index) => `export * as all${index} from "cronflow-ffi${subpath.slice(1)}";`);
+    await room.write("everything.ts", imports.join("\n"));
+    const compilerOptions = {
+      ...{ module, moduleResolution: resolution, target: "ESNext", lib: ["ESNext"], types: ["bun-types"] },
+      ...{ strict: true, skipLibCheck: false, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true },
+      ...{ noImplicitOverride: true, noPropertyAccessFromIndexSignature: true, verbatimModuleSyntax: true },
+      ...{ noUnusedLocals: true, noUnusedParameters: true, isolatedModules: true, isolatedDeclarations: false },
+    };
+    const compiler = join(import.meta.dir, "..", "node_modules", ".bin", "tsc");
+    const compile = async (options: object, include: string): Promise<Ended> => {
+      const settings = { compilerOptions: { ...compilerOptions, ...options }, include: [include] };
+      await room.write("tsconfig.json", JSON.stringify(settings));
+      return room.run([BUN, compiler, "--project", "."]);
+    };
+    const content: Ended = { stdout: "", stderr: "", code: 0 };
+    const written = { composite: true, emitDeclarationOnly: true, rootDir: ".", outDir: "declarations" };
+    expect(await compile(written, "*.ts")).toEqual(content);
+    // What was written is what another project reads.
+    expect(await Bun.file(join(room.directory, "declarations", "workflows.d.ts")).exists()).toBe(true);
+    expect(await compile({ noEmit: true }, "declarations/*.d.ts")).toEqual(content);
+  },
+);
 
 test("a program that a bundler has made needs nothing but what lies beside it", async () => {
   await using room = await project();

@@ -51,6 +51,7 @@ export interface EngineOptions extends HttpSettings {
   readonly services?: readonly AnyService[];
 }
 
+/** What an engine is started with. What is left out is as it was created with, or the default. */
 export interface StartOptions extends EngineOptions {
   /** Serves webhooks, management and `/health` on this port; 0 takes a free one. Without it nothing is served. */
   readonly port?: number;
@@ -60,6 +61,7 @@ export interface StartOptions extends EngineOptions {
   readonly handleSignals?: boolean;
 }
 
+/** How a run begins. */
 export interface TriggerOptions {
   /** The same key and payload find the same run; another payload is a conflict. */
   readonly idempotencyKey?: string;

@@ -15,9 +15,11 @@ export type { RunMemory } from "./memory.ts";
 
 /** What started a run. */
 export interface TriggerInfo {
+  /** What kind of trigger it was; `"manual"`: `trigger`, `execute` or the management API. */
   readonly type: "webhook" | "manual" | "schedule" | "interval" | "event" | "poll" | "service" | "subflow";
   /** Of a webhook: the request's method and path. */
   readonly method?: string;
+  /** Of a webhook: the path that was asked for, without the query. */
   readonly path?: string;
   /** Of a webhook whose path has parameters. */
   readonly params?: Readonly<Record<string, string>>;
@@ -41,17 +43,25 @@ export interface TriggerInfo {
   readonly parent?: string;
 }
 
+/** The run that a handler executes for. */
 export interface RunInfo {
+  /** `run_…`; given to `inspect`, `result`, `cancelRun` and the others. */
   readonly id: string;
+  /** The id of its workflow. */
   readonly workflowId: string;
+  /** When the run was recorded, also when it began to execute later. */
   readonly startedAt: Date;
+  /** The `version` of the definition that it executes, if it has one. */
   readonly version?: string;
 }
 
 /** What the workflow says of itself. */
 export interface WorkflowMeta {
+  /** `name` of `define`. */
   readonly name?: string;
+  /** `description` of `define`. */
   readonly description?: string;
+  /** `tags` of `define`. Default: none. */
   readonly tags: readonly string[];
 }
 
@@ -60,12 +70,14 @@ export interface WorkflowMeta {
  * handler that makes them sees them at once.
  */
 export interface State {
+  /** A value, or `standard` (default `undefined`) if there is none or its time is over. */
   get<T = unknown>(key: string): T | undefined;
   get<T>(key: string, standard: T): T;
   /** @param options `ttl`: how long the value is kept. Default: until it is deleted. */
   set(key: string, value: unknown, options?: { readonly ttl?: Duration }): void;
   /** Adds `by` (default 1) to a number, which begins at 0, and gives the sum. */
   incr(key: string, by?: number): number;
+  /** Removes a value. Nothing happens if there is none. */
   delete(key: string): void;
 }
 
@@ -77,9 +89,13 @@ export interface Context<Payload, Last, Steps> {
   readonly last: Last;
   /** The outputs of all steps before. */
   readonly steps: Steps;
+  /** The run: its id, its workflow, when it started. */
   readonly run: RunInfo;
+  /** Name, description and tags of the workflow. */
   readonly meta: WorkflowMeta;
+  /** What started the run: of a webhook the request, of a schedule its instant, and so on. */
   readonly trigger: TriggerInfo;
+  /** Values that the workflow keeps from run to run. Changes commit with the result of the step. */
   readonly state: State;
   /** The services of the engine, and those of the workflow. */
   readonly services: GlobalServices;
@@ -89,20 +105,29 @@ export interface Context<Payload, Last, Steps> {
   readonly idempotencyKey: string;
   /** Aborted when the attempt has timed out, or its run was cancelled or has timed out. */
   readonly signal: AbortSignal;
+  /** The engine's log. Secrets are masked. */
   readonly log: Logger;
   /** Ends the run as cancelled, which is no failure. */
   cancel(reason?: string): never;
 }
 
-/** What `forEach` adds to the context of the steps in its body. */
+/**
+ * What `forEach` adds to the context of the steps in its body. It stands in the inferred types of flows: exported, so that
+ * declarations can name it; nobody needs to write it.
+ */
 export interface ItemFields<Item> {
+  /** What the list has at this position, as it was recorded. */
   readonly item: Item;
   /** The position of the item, from 0. */
   readonly index: number;
 }
 
-/** What `batch` adds to the context of the steps in its body. */
+/**
+ * What `batch` adds to the context of the steps in its body. It stands in the inferred types of flows: exported, so that
+ * declarations can name it; nobody needs to write it.
+ */
 export interface BatchFields<Item> {
+  /** Up to `size` items, in the order of the list, as they were recorded. */
   readonly batch: readonly Item[];
   /** The position of the batch, from 0. */
   readonly index: number;
@@ -122,6 +147,7 @@ export interface PauseContext<Payload, Last, Steps> extends Context<Payload, Las
 
 /** A context of which nothing is known at compile time: that of hooks. */
 export interface AnyContext extends Context<unknown, unknown, Readonly<Record<string, { readonly output: unknown }>>> {
+  /** What went wrong: in `onError`, and in the hooks of what has failed. */
   readonly error?: RecordedError | undefined;
   /** Those that the workflow names. */
   readonly secrets: Readonly<Record<string, string>>;
@@ -135,6 +161,7 @@ export interface AnyContext extends Context<unknown, unknown, Readonly<Record<st
   readonly event?: unknown;
   /** The token of the approval `onPause` tells of. */
   readonly token?: string | undefined;
+  /** In `onPause`: what the approval's `approvalUrl` makes of the token. */
   readonly approvalUrl?: string | undefined;
 }
 

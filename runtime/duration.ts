@@ -2,7 +2,13 @@
  * A length of time: milliseconds as a number, `"500ms" "30s" "15m" "36h" "3d" "2w"` or several of them (`"1h30m"`),
  * ISO-8601 (`"PT90S"`), or a `Temporal.Duration`.
  */
-export type Duration = number | string | { total(unit: "milliseconds"): number };
+export type Duration =
+  | number
+  | string
+  | {
+      /** How long it is, in this unit. */
+      total(unit: "milliseconds"): number;
+    };
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/gy;

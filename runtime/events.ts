@@ -11,7 +11,12 @@ export interface PublishedEvent {
   /** The runs it has started, of each workflow that listens. */
   readonly runIds: readonly string[];
   /** Workflows that listen, and could not take it: it does not fit their schema, or their filter threw. */
-  readonly refused: readonly { readonly workflowId: string; readonly message: string }[];
+  readonly refused: readonly {
+    /** The workflow that was left out. */
+    readonly workflowId: string;
+    /** Why, as it is logged. */
+    readonly message: string;
+  }[];
 }
 
 export interface Listeners {

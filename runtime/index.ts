@@ -8,10 +8,19 @@ import { Cronflow } from "./app.ts";
 export type { ApprovalAnswer, EngineOptions, ReplayOptions, StartOptions, TriggerOptions } from "./app.ts";
 export { Cronflow, createCronflow } from "./app.ts";
 export type { Flow } from "./builder/flow.ts";
-export type { Approval, TimedOut } from "./builder/types.ts";
-export type { AnyWorkflow, PayloadOf, RunOutputOf } from "./builder/workflow.ts";
+export type { Approval, At, Closed, If, Inside, NoSteps, Passing, TimedOut, Uses } from "./builder/types.ts";
+export type { AnyWorkflow, NoTrigger, PayloadOf, RunOutputOf } from "./builder/workflow.ts";
 export { Workflow } from "./builder/workflow.ts";
-export type { AnyContext, Context, ErrorContext, PauseContext, State, TriggerInfo } from "./context.ts";
+export type {
+  AnyContext,
+  BatchFields,
+  Context,
+  ErrorContext,
+  ItemFields,
+  PauseContext,
+  State,
+  TriggerInfo,
+} from "./context.ts";
 export type { WebhookHeaders, WebhookStart } from "./definition/webhook-options.ts";
 export type {
   BackoffOptions,
@@ -42,6 +51,7 @@ export type { Auth } from "./http/auth/guard.ts";
 export type { NodeHandler, NodeHandlerOptions } from "./http/node.ts";
 export type { HttpSettings } from "./http/options.ts";
 export type {
+  DirectVerifier,
   HmacScheme,
   Repeats,
   Secret,

@@ -5,19 +5,23 @@ import type { ScheduleMessage } from "./native/protocol.ts";
 
 /** A schedule, an interval or a poll of a workflow. */
 export interface Schedule {
+  /** The id of its workflow. */
   readonly workflowId: string;
   /** Unique within the workflow. */
   readonly name: string;
+  /** `"cron"` of `onSchedule`, `"interval"` of `onInterval`, `"poll"` of `onPoll`. */
   readonly kind: "cron" | "interval" | "poll";
-  /** Of a schedule. */
+  /** Of a schedule: the expression. */
   readonly cron?: string;
   /** Of a schedule: the IANA name. */
   readonly timezone?: string;
-  /** Of an interval or a poll. */
+  /** Of an interval or a poll: milliseconds from one to the next. */
   readonly everyMs?: number;
-  /** Of a schedule or an interval. */
+  /** Of a schedule or an interval: what becomes of instants that were missed. */
   readonly misfire?: Misfire;
+  /** Of a schedule or an interval: what becomes of an instant while a run has not ended. */
   readonly overlap?: Overlap;
+  /** Of a schedule or an interval: how many milliseconds later a run may begin. */
   readonly jitterMs?: number;
   /** Whether its workflow is paused: then it starts nothing. */
   readonly paused: boolean;
@@ -29,8 +33,9 @@ export interface Schedule {
   readonly lastRunId?: string;
   /** Instants that wait for the run before them. */
   readonly queued: number;
-  /** Of a poll: how often it has failed since it last succeeded, and why. */
+  /** Of a poll: how often it has failed since it last succeeded. */
   readonly failures?: number;
+  /** Of a poll: why it failed last; absent once it has succeeded. */
   readonly lastError?: RecordedError;
 }
 

@@ -11,7 +11,9 @@ export type InputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInpu
 
 /** What a schema found wrong, in a shape that may leave the process. */
 export interface Issue {
+  /** Where, like `$.items[3].price`; `$` is the whole value. */
   readonly path: string;
+  /** What is wrong there, as the schema says it. */
   readonly message: string;
 }
 

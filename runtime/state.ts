@@ -143,6 +143,7 @@ export class SharedState {
     return state[0]?.[2] as number;
   }
 
+  /** Removes a value. Nothing happens if there is none. */
   async delete(key: string): Promise<void> {
     await this.#ask(`{"state":[${deleteMessage(key)}]}`);
   }

@@ -51,7 +51,7 @@ export interface Flow<
   Open extends Block = Closed,
   Loop = unknown,
 > extends FlowMethods<"flow", Payload, Last, Done, Here, C, Open, Loop> {
-  /** For the compiler only. */
+  /** For the compiler only: what `ctx.last` is at its end, and whether an if is open. */
   readonly types: { readonly output: Last; readonly isOpen: Open["isOpen"] };
 }
 

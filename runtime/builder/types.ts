@@ -21,16 +21,25 @@ export type Seen<Payload> = [Payload] extends [NoTrigger] ? unknown : Payload;
 /** What a handler in a flow is given; `Loop` is what the workflow and the loop around add. */
 export type Ctx<Payload, Last, Done, Loop> = Context<Seen<Payload>, Last, Done> & Loop;
 
-/** What a workflow's services and secrets add to the context of its handlers; nothing when it names none. */
+/**
+ * What a workflow's services and secrets add to the context of its handlers; nothing when it names none. It stands in the
+ * inferred types of workflows: exported, so that declarations can name it; nobody needs to write it.
+ */
 export type Uses<S extends readonly AnyService[], Names extends SecretReferences> = ([S] extends [readonly []]
   ? unknown
   : { readonly services: ServicesOf<S> }) &
   ([keyof Names] extends [never] ? unknown : { readonly secrets: { readonly [K in keyof Names]: string } });
 
-/** What is added inside of a loop: what the workflow adds, and the loop's own. */
+/**
+ * What is added to the context inside of a loop: `services` and `secrets` of the workflow, and the loop's own. It stands in
+ * the inferred types of flows: exported, so that declarations can name it; nobody needs to write it.
+ */
 export type Inside<Loop, Fields> = Fields & Pick<Loop, keyof Loop & ("services" | "secrets")>;
 
-/** No step yet. */
+/**
+ * `ctx.steps` before the first step. It stands in the inferred types of workflows: exported, so that declarations can name
+ * it; nobody needs to write it.
+ */
 export type NoSteps = Record<never, never>;
 
 /** What a handler's return value is when it is read again. */
@@ -50,15 +59,27 @@ export interface Current {
   /** The steps of its branch before it. */
   readonly before: unknown;
 }
-/** A node with an output. */
+/**
+ * Says that chained options speak of a node with an output: `Name` in `ctx.steps`, after the steps `Before`. It stands in
+ * the inferred types of workflows: exported, so that declarations can name it; nobody needs to write it.
+ */
 export interface At<Name extends string, Before> extends Current {
+  /** It has one. */
   readonly hasOutput: true;
+  /** What it is called in `ctx.steps`; `never` when the compiler does not know. */
   readonly name: string extends Name ? never : Name;
+  /** What `onError` starts from: the steps of its branch before it. */
   readonly before: Before;
 }
-/** A node that `ctx.last` passes through. */
+
+/**
+ * Says that chained options speak of a node that `ctx.last` passes through. It stands in the inferred types of workflows:
+ * exported, so that declarations can name it; nobody needs to write it.
+ */
 export interface Passing extends Current {
+  /** It has none. */
   readonly hasOutput: false;
+  /** It is not in `ctx.steps`. */
   readonly name: never;
 }
 
@@ -82,7 +103,9 @@ export type Added<K extends Kind, Payload, O, Done, Here, Name extends string, O
 
 /** An open `if`, or that none is: what is known at its beginning, and of the branches that are finished. */
 export interface Block {
+  /** Whether an if is open. */
   readonly isOpen: boolean;
+  /** Whether its `.else()` was written. */
   readonly hasElse: boolean;
   /** `ctx.last` before the if. */
   readonly before: unknown;
@@ -93,21 +116,39 @@ export interface Block {
   readonly lasts: unknown;
   /** The steps of the finished branches. */
   readonly maybe: unknown;
+  /** What it stands in. */
   readonly outer: Block;
 }
 
+/**
+ * Says that no if is open in a flow. It stands in the inferred types of workflows: exported, so that declarations can name
+ * it; nobody needs to write it.
+ */
 export interface Closed extends Block {
+  /** None is. */
   readonly isOpen: false;
 }
 
+/**
+ * An open if, and what its finished branches have made of `ctx.last` and `ctx.steps`. It stands in the inferred types of
+ * workflows whose if has no `.endIf()` yet: exported, so that declarations can name it; nobody needs to write it.
+ */
 export interface If<Before, Done, Here, Lasts, Maybe, HasElse extends boolean, Outer extends Block> extends Block {
+  /** One is. */
   readonly isOpen: true;
+  /** Whether its `.else()` was written. */
   readonly hasElse: HasElse;
+  /** `ctx.last` before the if. */
   readonly before: Before;
+  /** The steps before the branch that the if stands in. */
   readonly done: Done;
+  /** Those in it, before the if. */
   readonly here: Here;
+  /** `ctx.last` at the end of the finished branches. */
   readonly lasts: Lasts;
+  /** The steps of the finished branches: each of them may not have been done. */
   readonly maybe: Maybe;
+  /** What the if stands in. */
   readonly outer: Outer;
 }
 
@@ -195,13 +236,17 @@ type Nothing<T> = undefined extends T ? void | PromiseLike<void> : never;
 
 /** What a wait gives when its time was over. */
 export interface TimedOut {
+  /** Tells it from an event that came. */
   readonly timedOut: true;
 }
 
 /** What a person has answered, or that nobody did. */
 export interface Approval {
+  /** Whether a person said yes: false also when nobody answered in time. */
   readonly approved: boolean;
+  /** Whether nobody answered in time. */
   readonly timedOut: boolean;
+  /** The same in a word: `"timeout"` when nobody answered in time. */
   readonly status: "approved" | "rejected" | "timeout";
   /** What else the answer said. */
   readonly [key: string]: unknown;

@@ -19,7 +19,10 @@ import type { Block, Closed, Current, NoSteps, Passing, Seen } from "./types.ts"
 import { WorkflowBuilder } from "./workflow-builder.ts";
 
 declare const noTrigger: unique symbol;
-/** No trigger has been named yet. */
+/**
+ * The payload of a workflow that no trigger has been named for yet; handlers see `unknown`. It stands in the inferred types
+ * of workflows: exported, so that declarations can name it; nobody needs to write it.
+ */
 export type NoTrigger = { readonly [noTrigger]: true };
 /** Several triggers give a union. */
 type Payloads<Before, Added> = [Before] extends [NoTrigger] ? Added : Before | Added;
@@ -40,14 +43,19 @@ export interface Workflow<
   Open extends Block = Closed,
   Uses = unknown,
 > extends FlowMethods<"workflow", Payload, Last, Done, Here, C, Open, Uses> {
-  /** The engine's side. */
+  /** The engine's side: what it is told of the workflow. Not for users. */
   readonly definition: Definition;
+  /** What it was defined with: unique in the engine. */
   readonly id: string;
-  /** For the compiler only. */
+  /** For the compiler only: at run time there is no such property. */
   readonly types: {
+    /** What `ctx.payload` is. */
     readonly payload: Seen<Payload>;
+    /** The output of the latest node: at the end, what runs return. */
     readonly output: Last;
+    /** What `ctx.steps` has of the nodes so far. */
     readonly steps: Done & Here;
+    /** Whether an `.if()` waits for its `.endIf()`. */
     readonly isOpen: Open["isOpen"];
   };
 
@@ -115,8 +123,11 @@ export const Workflow = WorkflowBuilder as unknown as new <Uses = unknown>(
 
 /** Any workflow, whatever it carries. */
 export interface AnyWorkflow {
+  /** The engine's side: what it is told of the workflow. Not for users. */
   readonly definition: Definition;
+  /** What it was defined with: unique in the engine. */
   readonly id: string;
+  /** For the compiler only: what runs start with, and what they return. */
   readonly types: { readonly payload: unknown; readonly output: unknown };
 }
 /** What a workflow's runs start with. */

@@ -8,6 +8,7 @@ import type { AnyService } from "../services/types.ts";
 export interface RetryOptions {
   /** Attempts in all, the first included. Default 3. */
   readonly attempts?: number;
+  /** How long to wait before the next attempt. Default: exponential, from one second to one hour. */
   readonly backoff?: BackoffOptions;
   /** Whether an error is worth another attempt. Default: every error but a `NonRetryableError`. */
   readonly retryOn?: (error: unknown, context: AnyContext) => boolean;
@@ -51,14 +52,19 @@ export interface CircuitBreakerOptions {
 
 /** What is said about one step. */
 export interface StepOptions {
+  /** A heading, for those who read the code: the engine does not use it. Default: none. */
   readonly title?: string;
+  /** What it does, for those who read the code: the engine does not use it. Default: none. */
   readonly description?: string;
+  /** When it is tried again. Default: the workflow's `retry`, or one attempt. */
   readonly retry?: RetryOptions;
   /** How long an attempt may take; then its `ctx.signal` is aborted and its result refused. */
   readonly timeout?: Duration;
   /** How long to wait before the first attempt. */
   readonly delay?: Duration;
+  /** Uses its output again, in other runs too. For `step` only. Default: never. */
   readonly cache?: CacheOptions;
+  /** Stops calling it when it keeps failing. Default: it is always called. */
   readonly circuitBreaker?: CircuitBreakerOptions;
 }
 
@@ -73,7 +79,12 @@ export type SecretReferences = Readonly<Record<string, SecretReference>>;
 
 /** The hooks of a workflow. They are methods, so that their context may be declared with the services it has. */
 export interface Hooks<Added = unknown> {
+  /** Called after a run has completed, and with a `stepId` after a step has. Default: nothing is. */
   onSuccess?(context: AnyContext & Added, stepId?: string): unknown;
+  /**
+   * Called after a run has failed for good, and with a `stepId` after a step has. Not for runs that were cancelled.
+   * Default: nothing is.
+   */
   onFailure?(context: AnyContext & Added, stepId?: string): unknown;
 }
 
@@ -81,6 +92,7 @@ export interface Hooks<Added = unknown> {
 
 /** How many runs of a workflow execute at the same time; the others wait in order. */
 export interface ConcurrencyOptions {
+  /** Runs at the same time, of each key if there is one. From 1. */
   readonly limit: number;
   /** Counts the runs of each key (a tenant, an account) for themselves. Default: all runs together. */
   key?(payload: unknown): string;
@@ -88,7 +100,9 @@ export interface ConcurrencyOptions {
 
 /** How many runs of a workflow begin in a span of time; the others wait in order. */
 export interface RateLimitOptions {
+  /** How many runs may begin in such a span, of each key if there is one. From 1 to 10,000. */
   readonly count: number;
+  /** The length of the span. At least a millisecond. */
   readonly per: Duration;
   /** Counts the runs of each key for themselves. Default: all runs together. */
   key?(payload: unknown): string;
@@ -96,6 +110,7 @@ export interface RateLimitOptions {
 
 /** A queue is shared by all workflows that name it. */
 export interface QueueOptions {
+  /** What workflows share it by: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`. */
   readonly name: string;
   /** Runs of all these workflows that execute at the same time. Default: no limit. */
   readonly concurrency?: number;
@@ -113,8 +128,11 @@ export interface WorkflowOptions<
 > {
   /** `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`, unique in the engine. */
   readonly id: string;
+  /** A heading for people: `ctx.meta.name`, and in the management API. Default: none. */
   readonly name?: string;
+  /** What it does, for people: `ctx.meta.description`, and in the management API. Default: none. */
   readonly description?: string;
+  /** Words to group workflows by: `ctx.meta.tags`, and in the management API. Default: none. */
   readonly tags?: readonly string[];
   /** Your word for this state of the code. */
   readonly version?: string;
@@ -124,6 +142,7 @@ export interface WorkflowOptions<
   readonly concurrency?: number | ConcurrencyOptions;
   /** Runs that begin in a span of time. Default: no limit. */
   readonly rateLimit?: RateLimitOptions;
+  /** The queue its runs stand in: its name, or name and limit. Default: none. */
   readonly queue?: string | QueueOptions;
   /** From -100 to 100, higher first; one level is worth ten seconds of waiting. Default 0. */
   readonly priority?: number;
@@ -131,6 +150,7 @@ export interface WorkflowOptions<
   readonly retention?: Duration;
   /** The retry policy of steps that have none of their own. Default: one attempt. */
   readonly retry?: RetryOptions;
+  /** Functions that are told how runs and steps ended. Default: none. */
   readonly hooks?: Hooks<Added>;
   /** What its handlers call by `ctx.services`. */
   readonly services?: Services;

@@ -2,7 +2,9 @@
 import { dirname, join } from "node:path";
 import type { NodeSpec } from "./node.ts";
 
+/** Where in the user's files a node was written. */
 export interface Position {
+  /** The path of the file. */
   readonly file: string;
   /** From 1. */
   readonly line: number;

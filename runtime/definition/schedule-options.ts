@@ -43,6 +43,7 @@ export interface PollItem {
 export interface PollContext {
   /** Aborted when the poll has taken too long, or the engine stops. */
   readonly signal: AbortSignal;
+  /** The engine's log. */
   readonly log: Logger;
 }
 

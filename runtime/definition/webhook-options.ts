@@ -52,6 +52,7 @@ export interface WebhookOptions<S extends Schema = Schema> {
   readonly maxBodyBytes?: number;
 }
 
+/** Methods that a webhook may take. */
 export type WebhookMethod = "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** `true` or nothing: it is right. */
@@ -70,10 +71,13 @@ export interface WebhookHeaders {
 
 /** A run that a request has started. */
 export interface WebhookStart<Payload = unknown> {
+  /** The run that was started, or found again. */
   readonly runId: string;
   /** Whether the run was there before: the key was used, or the message delivered, a second time. */
   readonly repeated: boolean;
+  /** What the schema made of the body. */
   readonly payload: Payload;
+  /** The request. Its body has been read. */
   readonly request: Request;
 }
 

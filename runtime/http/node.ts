@@ -9,6 +9,7 @@ import { refuse } from "./answers.ts";
 import { type NodeBindings, serveNode } from "./mounting/exchange.ts";
 import { isBodyLost } from "./mounting/lost-body.ts";
 
+/** How the HTTP interface is mounted in a server of Node's manner. */
 export interface NodeHandlerOptions {
   /**
    * What paths begin with where cronflow is mounted, if the framework leaves it in `request.url`: Fastify, Koa,

@@ -6,6 +6,7 @@ import { revealed } from "./secrets/reference.ts";
 
 /** A service is configured wrong. */
 export class ServiceConfigError extends InvalidError {
+  /** The name of the class. */
   override readonly name: string = "ServiceConfigError";
 
   constructor(

@@ -6,6 +6,7 @@ import { maskedError } from "./secrets/masking.ts";
  * `NonRetryableError` ends the attempts here, too.
  */
 export class ServiceError extends Error {
+  /** The name of the class. */
   override readonly name = "ServiceError";
   /** The key of the service in `ctx.services`. */
   readonly service: string;

@@ -12,12 +12,19 @@ export type AnyActions = Readonly<Record<string, (...args: never[]) => unknown>>
  * Starts a run of the workflow that listens, and gives its id after the commit. With an `id`, the same message emitted
  * again finds the run it has started. Rejects when the engine could not take it: emit it again later.
  */
-export type Emit<Payload> = (payload: Payload, options?: { readonly id?: string }) => Promise<string>;
+export type Emit<Payload> = (
+  payload: Payload,
+  options?: {
+    /** Names the message. Default: each one that is emitted starts a run. */
+    readonly id?: string;
+  },
+) => Promise<string>;
 
 /** What a trigger is told besides. */
 export interface TriggerContext {
   /** Aborted when the engine stops: nothing that is emitted then is taken. */
   readonly signal: AbortSignal;
+  /** The engine's log. */
   readonly log: Logger;
 }
 
@@ -55,7 +62,9 @@ export interface ServiceSetup<Config, Auth> {
   readonly config: ConfigOf<Config>;
   /** What the schema made of `auth`, secrets in place. */
   readonly auth: ConfigOf<Auth>;
+  /** Starts runs, publishes events, answers requests for approval: once it has started. */
   readonly engine: ServiceEngine;
+  /** The engine's log. */
   readonly log: Logger;
   /** Aborted when the service is stopped. */
   readonly signal: AbortSignal;
@@ -67,10 +76,17 @@ type ConfigOf<S> = S extends Schema ? OutputOf<S> : undefined;
 export interface ServiceOptions<Id extends string, Actions, Triggers, Config, Auth> {
   /** Its name in `ctx.services`, unless it is configured `as` another. */
   readonly id: Id;
+  /** What people call it. Default: none. */
   readonly name?: string;
+  /** Which version it is, for people. Default: none. */
   readonly version?: string;
   /** Check what it is configured with: any Standard Schema that answers at once. */
-  readonly schema?: { readonly config?: Config; readonly auth?: Auth };
+  readonly schema?: {
+    /** Of what may be seen. Default: it takes none. */
+    readonly config?: Config;
+    /** Of what may not: tokens, passwords. Default: it takes none. */
+    readonly auth?: Auth;
+  };
   /** Called once for each configuration at each start of the engine. */
   readonly setup: (
     given: ServiceSetup<Config, Auth>,
@@ -93,8 +109,11 @@ export type Configuration<Config, Auth, Key> = Part<"config", Config> &
 
 /** A service that can be configured. */
 export interface ServiceType<Id extends string, Actions, Triggers, Config, Auth> {
+  /** What it was defined with. */
   readonly id: Id;
+  /** What people call it, if it was said. */
   readonly name: string | undefined;
+  /** Which version it is, if it was said. */
   readonly version: string | undefined;
   /** Checks the configuration, and throws a `ServiceConfigError` that says all that is wrong with it. */
   // The name is inferred from what is given, never from where the service is put.
@@ -110,9 +129,11 @@ export interface ServiceType<Id extends string, Actions, Triggers, Config, Auth>
 export interface Service<Key extends string, Actions, Triggers> {
   /** Its name in `ctx.services`. */
   readonly key: Key;
+  /** The id of what was configured. */
   readonly id: string;
+  /** Which version it is, if it was said. */
   readonly version: string | undefined;
-  /** For the compiler only. */
+  /** For the compiler only: what its `setup` gives. */
   readonly types: { readonly actions: Actions; readonly triggers: Triggers };
 }
 

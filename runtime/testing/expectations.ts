@@ -58,6 +58,7 @@ export class RunExpectation<Output, Next> {
     this.#expect = expect;
   }
 
+  /** It has completed, whatever its output is. */
   toComplete(): Next {
     return this.#expect(assertions.runToBe("completed", "to complete"));
   }
@@ -67,6 +68,7 @@ export class RunExpectation<Output, Next> {
     return this.#expect(assertions.runToHaveOutput(output));
   }
 
+  /** It has failed, whatever the error is. */
   toFail(): Next {
     return this.#expect(assertions.runToBe("failed", "to fail"));
   }
@@ -76,6 +78,7 @@ export class RunExpectation<Output, Next> {
     return this.#expect(assertions.runToFailWith(error));
   }
 
+  /** It was cancelled: by the workflow, by a call, or with the run that waited for it. */
   toBeCancelled(): Next {
     return this.#expect(assertions.runToBe("cancelled", "to be cancelled"));
   }

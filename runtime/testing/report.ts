@@ -5,6 +5,7 @@ import { waitText } from "./waits.ts";
 
 /** An expectation of a test is not met. The message says what happened instead. */
 export class ExpectationError extends Error {
+  /** The name of the class. */
   override readonly name = "ExpectationError";
 }
 

@@ -16,6 +16,7 @@ export type StepState = StepStatus | "skipped" | "pending" | "waiting" | "runnin
 export interface StepResult<Output = unknown> {
   /** How its last attempt ended, even if `onError` then gave an output. */
   readonly status: StepState;
+  /** What it gave, as it was recorded; `undefined` if it gave nothing. In a loop: of its last iteration. */
   readonly output: Output | undefined;
   /** What its last attempt threw. */
   readonly error: RecordedError | undefined;
@@ -29,12 +30,17 @@ export interface StepResult<Output = unknown> {
 
 /** What became of a run. `Steps` maps names to `{ output }`, as `ctx.steps` does. */
 export interface TestResult<Output = unknown, Steps = unknown> {
+  /** The id of the run. */
   readonly runId: string;
+  /** Where it is. */
   readonly status: RunStatus;
+  /** What it gave; `undefined` unless it has completed. */
   readonly output: Output | undefined;
   /** Why it failed, was cancelled or is stuck. */
   readonly error: RecordedError | undefined;
+  /** What it was started with. */
   readonly payload: unknown;
+  /** What started it. */
   readonly trigger: TriggerInfo;
   /** Every node of the workflow by name; `name@iteration` inside loops, too. */
   readonly steps: StepResults<Steps>;

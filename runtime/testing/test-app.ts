@@ -220,6 +220,7 @@ export class TestApp implements AsyncDisposable {
     if (unused.length > 0) throw new ExpectationError(`never used: ${unused.join(", ")}. Remove what is not needed.`);
   }
 
+  /** The same as `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

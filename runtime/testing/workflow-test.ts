@@ -43,7 +43,11 @@ interface Lived<Output, Steps> {
 
 /** What surrounds each life of a workflow whose process dies. */
 export interface CrashOptions {
+  /** Called before each life: makes the world outside as it was. Default: nothing is. */
   readonly beforeEach?: () => unknown;
+  /**
+   * Called after each life: looks whether the world outside is as it should be, and throws if not. Default: nothing is.
+   */
   readonly afterEach?: () => unknown;
 }
 
@@ -56,6 +60,11 @@ export type OutputNamed<Steps, Name> = Name extends keyof Steps
     : unknown
   : unknown;
 
+/**
+ * A test of one workflow: what happens, and what is expected, in the order in which it is written. Nothing is done
+ * before `run()`.
+ * `workflow.test()` begins one.
+ */
 export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> {
   readonly #definition: Definition;
   readonly #definitions: readonly Definition[];

@@ -1,32 +1,57 @@
-/** Mail by SMTP. Needs the package `nodemailer`, version 10 or later. */
 import { defineService } from "cronflow-ffi";
 import { createTransport } from "nodemailer";
 import { flag, object, optional, otherwise, text, timeoutMs, whole } from "../lib/fields.ts";
 import { final } from "../lib/final.ts";
 
+/** What `ctx.services.email.send` is given. Addresses are like `a@example.com` or `Ann <a@example.com>`. */
 export interface Mail {
+  /** Who gets it: an address, or several. */
   readonly to: string | readonly string[];
+  /** What it is about. */
   readonly subject: string;
+  /** What it says, as plain text. */
   readonly text?: string;
+  /** What it says, as HTML. */
   readonly html?: string;
   /** Default: what the service is configured with. */
   readonly from?: string;
+  /** Who gets a copy. Default: nobody. */
   readonly cc?: string | readonly string[];
+  /** Who gets a copy that the others do not see. Default: nobody. */
   readonly bcc?: string | readonly string[];
+  /** Where answers go. Default: to the sender. */
   readonly replyTo?: string;
-  readonly attachments?: readonly { readonly filename: string; readonly content: string | Buffer }[];
+  /** Files that go with it. Default: none. */
+  readonly attachments?: readonly {
+    /** What it is called in the mail. */
+    readonly filename: string;
+    /** What is in it: text, or bytes. */
+    readonly content: string | Buffer;
+  }[];
   /**
    * Give it `ctx.idempotencyKey`: a mail that is sent again has the same Message-ID, by which most mailboxes know it.
    */
   readonly idempotencyKey?: string;
 }
 
+/** What the server said of a mail that it took. */
 export interface SentMail {
+  /** Its Message-ID. */
   readonly messageId: string;
+  /** Addresses that the server took it for. */
   readonly accepted: readonly string[];
+  /** Addresses that the server refused. */
   readonly rejected: readonly string[];
 }
 
+/**
+ * Mail by SMTP: `ctx.services.email.send`. Needs the package `nodemailer`, version 10 or later.
+ *
+ * `config`: `host`; `port` (default 587); `secure`, whether the connection begins with TLS, as on port 465 (default
+ * false: by STARTTLS); `requireTls`, whether a server that cannot do STARTTLS is refused (default true); `from`, the
+ * sender of mails that name none; `timeoutMs`, milliseconds that the server may be silent (default 30,000). `auth`:
+ * `user` and `password`, or neither. Nothing is sent again: that is the retry policy of the step.
+ */
 export const email = defineService({
   id: "email",
   name: "Mail",
@@ -64,6 +89,7 @@ export const email = defineService({
     });
     return {
       actions: {
+        /** Sends a mail. An answer 5xx of the server is a `NonRetryableError`. */
         send: async ({ idempotencyKey, ...mail }: Mail): Promise<SentMail> => {
           const messageId = idempotencyKey === undefined ? {} : { messageId: `<${hash(idempotencyKey)}@cronflow>` };
           try {

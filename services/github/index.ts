@@ -1,29 +1,46 @@
-/** The REST API of GitHub: issues and comments, and any other request. */
 import { defineService } from "cronflow-ffi";
 import { type ApiAnswer, ask, mayHelp, statusError } from "../lib/api.ts";
 import { httpUrl, object, otherwise, text, timeoutMs } from "../lib/fields.ts";
 
 /** A repository. */
 export interface Repository {
+  /** The user or the organization it belongs to. */
   readonly owner: string;
+  /** Its name, without the owner. */
   readonly repo: string;
 }
 
+/** An issue, as GitHub tells it: with all its other fields, too. */
 export interface GithubIssue {
+  /** Its number in the repository. */
   readonly number: number;
+  /** What it is about. */
   readonly title: string;
+  /** Whether it is open. */
   readonly state: "open" | "closed";
+  /** Its page. */
   readonly html_url: string;
   readonly [field: string]: unknown;
 }
 
+/** What a request is made of, besides its path. */
 export interface GithubRequest {
   /** Default `"GET"`. */
   readonly method?: string;
+  /** Sent as JSON. Default: nothing. */
   readonly json?: unknown;
+  /** Give it `ctx.signal`, so that the request ends when the step does. Default: it ends by its time-out. */
   readonly signal?: AbortSignal;
 }
 
+/**
+ * GitHub's REST API: issues and comments, and any other request.
+ *
+ * `config`: `baseUrl` (default `https://api.github.com`; that of an Enterprise Server is `https://host/api/v3`);
+ * `timeoutMs`, milliseconds until the answer is there (default 30,000). `auth`: `token`. An answer of 300 or more is an
+ * error, with a code like `"HTTP_404"`: a `NonRetryableError`, unless the same request may succeed later (5xx, 408,
+ * 425, 429, and 403 when the limit of requests is used up).
+ */
 export const github = defineService({
   id: "github",
   name: "GitHub",
@@ -57,11 +74,15 @@ export const github = defineService({
       actions: {
         /** Any request: the path is that of https://docs.github.com/rest. */
         request,
+        /** Opens an issue. */
         createIssue: ({ owner, repo, ...json }: Repository & NewIssue) =>
           request<GithubIssue>(issues({ owner, repo }), { method: "POST", json }),
+        /** Reads an issue. */
         getIssue: (where: Repository & { readonly number: number }) => request<GithubIssue>(issue(where)),
+        /** Changes what is given of an issue; the rest stays as it is. */
         updateIssue: ({ owner, repo, number, ...json }: Repository & { readonly number: number } & IssueChanges) =>
           request<GithubIssue>(issue({ owner, repo, number }), { method: "PATCH", json }),
+        /** Writes a comment on an issue or a pull request; `body` is Markdown. Gives its id and its page. */
         comment: (where: Repository & { readonly number: number; readonly body: string }) =>
           request<{ readonly id: number; readonly html_url: string }>(`${issue(where)}/comments`, {
             method: "POST",
@@ -73,14 +94,21 @@ export const github = defineService({
   },
 });
 
-interface NewIssue {
+/** What an issue is opened with. */
+export interface NewIssue {
+  /** What it is about. */
   readonly title: string;
+  /** What it says, in Markdown. Default: nothing. */
   readonly body?: string;
+  /** Names of labels. Default: none. */
   readonly labels?: readonly string[];
+  /** Who is to work on it, by login. Default: nobody. */
   readonly assignees?: readonly string[];
 }
 
-interface IssueChanges extends Partial<NewIssue> {
+/** What is changed of an issue; what is left out stays as it is. */
+export interface IssueChanges extends Partial<NewIssue> {
+  /** Closes it, or opens it again. */
   readonly state?: "open" | "closed";
 }
 

@@ -1,4 +1,3 @@
-/** Requests to anywhere on the public Internet: what is not public is refused unless it is allowed. */
 import { defineService } from "cronflow-ffi";
 import { mayHelp, signalOf, statusError } from "../lib/api.ts";
 import { httpUrl, list, object, optional, otherwise, text, texts, timeoutMs, whole } from "../lib/fields.ts";
@@ -6,9 +5,11 @@ import { final } from "../lib/final.ts";
 import { Allowed } from "./addresses.ts";
 import { bytesOf, send, shown } from "./send.ts";
 
+/** What a request is made of, besides its address. */
 export interface HttpRequest {
   /** Default `"GET"`. */
   readonly method?: string;
+  /** Sent besides those of the service's `config`. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly json?: unknown;
@@ -24,8 +25,11 @@ export interface HttpRequest {
   readonly throws?: boolean;
 }
 
+/** An answer, read to its end. */
 export interface HttpAnswer {
+  /** Like 200. */
   readonly status: number;
+  /** By name, in small letters. */
   readonly headers: Readonly<Record<string, string>>;
   /** JSON that is read if the answer says that it is some, otherwise text. */
   readonly body: unknown;
@@ -36,6 +40,16 @@ export interface HttpAnswer {
 /** Characters of a body that an error shows. */
 const SHOWN = 500;
 
+/**
+ * Requests to anywhere on the public Internet: what is not public is refused, unless it is allowed. At most five
+ * redirects are followed.
+ *
+ * `config`: `baseUrl`, what addresses are relative to; `headers`, sent with each request; `timeoutMs`, milliseconds
+ * until the answer is there in full (default 30,000); `maxBytes` of an answer that are read (default 10 MiB); `allow`,
+ * hosts that may be asked although they are not public: names, addresses, networks like `10.0.0.0/8` (default: none);
+ * `ca`, certificates to trust besides the system's, as PEM. No `auth`. An answer of 400 or more is an error, with a
+ * code like `"HTTP_404"`: a `NonRetryableError`, unless the same request may succeed later (5xx, 408, 425, 429).
+ */
 export const http = defineService({
   id: "http",
   name: "HTTP",
@@ -73,9 +87,11 @@ export const http = defineService({
     };
     return {
       actions: {
+        /** Any request. */
         request,
+        /** A GET. */
         get: (address: string, given: HttpRequest = {}) => request(address, { ...given, method: "GET" }),
-        /** @param json What is sent. */
+        /** A POST of JSON. */
         post: (address: string, json: unknown, given: HttpRequest = {}) =>
           request(address, { ...given, method: "POST", json }),
       },

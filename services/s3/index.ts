@@ -1,12 +1,15 @@
-/** Objects in S3, and in what speaks like it, by Bun's client. */
 import { S3Client } from "bun";
 import { defineService } from "cronflow-ffi";
 import { flag, httpUrl, object, optional, otherwise, text } from "../lib/fields.ts";
 import { final } from "../lib/final.ts";
 
+/** An object, without what is in it. */
 export interface S3Object {
+  /** Its name in the bucket. */
   readonly key: string;
+  /** In bytes. */
   readonly size: number;
+  /** When it was written, as S3 tells it: ISO 8601. */
   readonly lastModified: string;
 }
 
@@ -20,6 +23,14 @@ const FINAL = new Set([
   "SignatureDoesNotMatch",
 ]);
 
+/**
+ * Objects in S3, and in what speaks like it, by Bun's client.
+ *
+ * `config`: `bucket`; `endpoint` (default: Amazon's of the region); `region`; `virtualHostedStyle`, whether the bucket
+ * is a part of the host's name (default false). `auth`: `accessKeyId`, `secretAccessKey`, and `sessionToken` of
+ * temporary ones. What no further attempt helps against (a wrong key, no such bucket or object, no access) is a
+ * `NonRetryableError` with S3's code.
+ */
 export const s3 = defineService({
   id: "s3",
   name: "S3",
@@ -39,21 +50,25 @@ export const s3 = defineService({
     const client = new S3Client({ ...withoutAbsent(config), ...withoutAbsent(auth) });
     return {
       actions: {
-        /** Writes an object and tells how many bytes it has. */
+        /** Writes an object, of a media `type` if one is given, and tells how many bytes it has. */
         put: (key: string, data: string | Uint8Array<ArrayBuffer>, options: { readonly type?: string } = {}) =>
           named(key, async () => ({ key, size: await client.write(key, data, options) })),
+        /** The whole object, as text. */
         text: (key: string) => named(key, () => client.file(key).text()),
+        /** The whole object. */
         bytes: (key: string) => named(key, () => client.file(key).bytes()),
+        /** Whether there is such an object. */
         exists: (key: string) => named(key, () => client.exists(key)),
+        /** Removes an object. */
         delete: (key: string) => named(key, () => client.delete(key)),
-        /** At most 1,000 objects whose key begins like this. */
+        /** At most 1,000 objects whose key begins like this; `after`: only those after this key. */
         list: (prefix = "", options: { readonly after?: string } = {}) =>
           named(prefix, async (): Promise<readonly S3Object[]> => {
             const { after } = options;
             const { contents = [] } = await client.list({ prefix, ...(after !== undefined && { startAfter: after }) });
             return contents.map(({ key, size = 0, lastModified = "" }) => ({ key, size, lastModified }));
           }),
-        /** An address by which anyone can get the object, or put it. Default: for an hour. */
+        /** An address by which anyone can get the object, or put it. Default: get it, for an hour. */
         presign: (key: string, options: { readonly method?: "GET" | "PUT"; readonly expiresSeconds?: number } = {}) =>
           client.presign(key, { method: options.method ?? "GET", expiresIn: options.expiresSeconds ?? 3_600 }),
       },

@@ -1,17 +1,19 @@
-/** Messages in Slack: by a bot's token to any channel, or by an incoming webhook to the one it was made for. */
 import { defineService } from "cronflow-ffi";
 import { type ApiAnswer, ask, statusError } from "../lib/api.ts";
 import { httpUrl, object, optional, otherwise, text, timeoutMs } from "../lib/fields.ts";
 import { final } from "../lib/final.ts";
 
+/** What `ctx.services.slack.send` is given. */
 export interface SlackMessage {
   /** Not for a webhook. Default: what the service is configured with. */
   readonly channel?: string;
+  /** What it says; with `blocks`, what notifications show. */
   readonly text: string;
   /** https://docs.slack.dev/block-kit */
   readonly blocks?: readonly unknown[];
   /** The message to answer, in a thread. */
   readonly threadTs?: string;
+  /** Give it `ctx.signal`, so that the request ends when the step does. Default: it ends by its time-out. */
   readonly signal?: AbortSignal;
 }
 
@@ -25,6 +27,13 @@ const LATER = new Set([
   "request_timeout",
 ]);
 
+/**
+ * Messages in Slack: by a bot's token to any channel, or by an incoming webhook to the one it was made for.
+ *
+ * `config`: `channel`, where messages go that name none; `baseUrl` (default `https://slack.com/api`); `timeoutMs`,
+ * milliseconds until the answer is there (default 30,000). `auth`: `token` or `webhookUrl`, one of the two. What Slack
+ * refuses is a `NonRetryableError` with Slack's code, unless it may work later.
+ */
 export const slack = defineService({
   id: "slack",
   name: "Slack",

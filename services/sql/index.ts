@@ -1,4 +1,3 @@
-/** SQLite, PostgreSQL and MySQL by Bun's SQL: what stands in `${}` is a parameter, never text of the statement. */
 import { SQL } from "bun";
 import { defineService } from "cronflow-ffi";
 import { object, otherwise, text, whole } from "../lib/fields.ts";
@@ -13,14 +12,26 @@ export type Query = <Row = Record<string, unknown>>(
 export type Execute = (
   strings: TemplateStringsArray,
   ...parameters: readonly unknown[]
-) => Promise<{ readonly count: number }>;
+) => Promise<{
+  /** How many rows it has changed. */
+  readonly count: number;
+}>;
 
 /** What a transaction can do. */
 export interface Transaction {
+  /** The rows of a statement. */
   readonly query: Query;
+  /** How many rows a statement has changed. */
   readonly execute: Execute;
 }
 
+/**
+ * SQLite, PostgreSQL and MySQL by Bun's SQL: what stands in `${}` is a parameter, never text of the statement.
+ *
+ * `config`: `url`, one of `postgres://…`, `mysql://…`, `sqlite://./file.db`, `sqlite://:memory:`; `connections` at the
+ * most (default 10; SQLite has one); `connectSeconds`, how long to wait for a connection (default 30; not for SQLite).
+ * No `auth`: the address has it. Errors are those of Bun's SQL.
+ */
 export const sql = defineService({
   id: "sql",
   name: "SQL",
@@ -42,8 +53,10 @@ export const sql = defineService({
     const { query, execute } = statements(database);
     return {
       actions: {
+        /** The rows of a statement. */
         query: <Row = Record<string, unknown>>(strings: TemplateStringsArray, ...parameters: readonly unknown[]) =>
           turns.take(() => query<Row>(strings, ...parameters)),
+        /** How many rows a statement has changed. */
         execute: (strings: TemplateStringsArray, ...parameters: readonly unknown[]) =>
           turns.take(() => execute(strings, ...parameters)),
         /** Commits when the function returns, rolls back when it throws. */

@@ -4,7 +4,13 @@ import { InvalidError } from "../../errors.ts";
 import { Tokens } from "./tokens.ts";
 
 /** A bearer token, several of them, or a Hono middleware that calls `next()` or answers. */
-export type Auth = string | { readonly bearer: string | readonly string[] } | MiddlewareHandler;
+export type Auth =
+  | string
+  | {
+      /** Tokens of at least 16 characters of visible ASCII: whoever sends one as `Authorization: Bearer …` is let in. */
+      readonly bearer: string | readonly string[];
+    }
+  | MiddlewareHandler;
 
 export type Guard =
   | { readonly by: "middleware"; readonly handler: MiddlewareHandler }

@@ -28,7 +28,10 @@ export interface HmacScheme extends Repeats {
   /** What stands before the code, such as `"sha256="`. Default nothing. */
   readonly prefix?: string;
   /** The header of the time in seconds since 1970; `tolerance`: how far it may be from now, default 5 min. Default: none. */
-  readonly timestamp?: Tolerance & { readonly header: string };
+  readonly timestamp?: Tolerance & {
+    /** Its name. */
+    readonly header: string;
+  };
   /** The header of the message's name, which must be signed, too. Default: a message is named by what was signed. */
   readonly id?: string;
   /** What is signed. Default `<id>.<timestamp>.<body>`, without those that there are not. */
@@ -37,9 +40,13 @@ export interface HmacScheme extends Repeats {
 
 /** What a signature may be made of. */
 export interface SignedParts {
+  /** What the header `id` says; absent without one. */
   readonly id: string | undefined;
+  /** What the header `timestamp` says: seconds since 1970, in digits; absent without one. */
   readonly timestamp: string | undefined;
+  /** The bytes of the body, as they were sent. */
   readonly body: Uint8Array;
+  /** All headers of the request. */
   readonly headers: Headers;
 }
 

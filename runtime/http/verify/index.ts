@@ -9,8 +9,19 @@ export type { Repeats } from "./github.ts";
 export type { HmacScheme, SignedParts } from "./hmac.ts";
 export type { Secret, Secrets } from "./secrets.ts";
 export type { Tolerance } from "./timestamp.ts";
-export type { Refused, SignedRequest, Verified, Verifier } from "./verifier.ts";
+export type { DirectVerifier, Refused, SignedRequest, Verified, Verifier } from "./verifier.ts";
 export { github, hmac, slack, standardWebhooks, stripe };
 
 /** Verifiers of signatures, by sender. */
-export const verify = { standardWebhooks, github, stripe, slack, hmac } as const;
+export const verify = {
+  /** Of senders that follow Standard Webhooks. */
+  standardWebhooks,
+  /** Of GitHub. */
+  github,
+  /** Of Stripe. */
+  stripe,
+  /** Of Slack. */
+  slack,
+  /** Of whoever else signs by HMAC. */
+  hmac,
+} as const;

@@ -5,7 +5,15 @@ import { invalid } from "../../definition/check.ts";
 export type Secret = string | (() => string);
 
 /** One secret, or several while they are rotated: a message signed with any of them is right. */
-export type Secrets = { readonly secret: Secret } | { readonly secrets: readonly Secret[] };
+export type Secrets =
+  | {
+      /** The only one. */
+      readonly secret: Secret;
+    }
+  | {
+      /** All that are right at the moment, at least one. */
+      readonly secrets: readonly Secret[];
+    };
 
 /** A key of HMAC, ready or read late. */
 export type Key = () => Uint8Array;

@@ -1,7 +1,9 @@
 /** Message authentication codes, and how they are written in headers. */
 import type { Key } from "./secrets.ts";
 
+/** The hash that HMAC is made with. */
 export type Algorithm = "sha1" | "sha256" | "sha512";
+/** How a code is written in a header. */
 export type Encoding = "hex" | "base64";
 
 /** What is signed, in pieces. */

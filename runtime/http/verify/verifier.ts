@@ -3,6 +3,7 @@ import type { Duration } from "../../duration.ts";
 
 /** The message is what its sender has signed. */
 export interface Verified {
+  /** Tells it from a refusal. */
   readonly ok: true;
   /**
    * Names the message. It must be covered by the signature: a message that is delivered again finds the first run, one
@@ -13,8 +14,9 @@ export interface Verified {
   readonly ttl?: Duration;
 }
 
-/** The message may be of anybody. */
+/** The message may be of anybody: it is answered 401, and starts nothing. */
 export interface Refused {
+  /** Tells it from a message that was verified. */
   readonly ok: false;
   /** For the log; the sender does not hear it. It must not tell secrets. */
   readonly reason: string;
@@ -22,8 +24,11 @@ export interface Refused {
 
 /** What a verifier sees of a request besides its body. A `Request` is one. */
 export interface SignedRequest {
+  /** Like `"POST"`. */
   readonly method: string;
+  /** The whole address, as this process was asked for it: behind a proxy it may not be the one that the sender knows. */
   readonly url: string;
+  /** All headers of the request. */
   readonly headers: Headers;
 }
 
@@ -37,7 +42,10 @@ export type Verifier = (
   nowMs: number,
 ) => Verified | Refused | boolean | Promise<Verified | Refused | boolean>;
 
-/** A verifier that decides at once, as all of ours do. */
+/**
+ * A verifier that decides at once, as all of ours do: it is what `verify.github(…)` and the others give, and a `Verifier`
+ * wherever one is asked for. Exported, so that declarations can name it; nobody needs to write it.
+ */
 export type DirectVerifier = (raw: Uint8Array, request: SignedRequest, nowMs: number) => Verified | Refused;
 
 /** A message whose time is checked cannot be replayed later, so its name need not be kept for ever. */

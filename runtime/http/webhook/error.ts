@@ -3,6 +3,7 @@ import type { Issue } from "../../schema.ts";
 
 /** A webhook refused a request: nothing was started. */
 export class WebhookError extends Error {
+  /** The name of the class. */
   override readonly name = "WebhookError";
   /** What is wrong with the input, place by place. */
   readonly issues: readonly Issue[] | undefined;

@@ -49,10 +49,12 @@ export class SecretReference {
     }
   }
 
+  /** `secret(env:NAME)`: where it is found, never what it is. */
   toString(): string {
     return `secret(${this.#kind}:${this.#place})`;
   }
 
+  /** The same: a reference that is recorded tells no secret. */
   toJSON(): string {
     return this.toString();
   }

@@ -5,6 +5,7 @@ import { CoverageFiles } from "./files.ts";
 import { addRun, type NodeCoverage, untouched } from "./reached.ts";
 import { CoverageReport } from "./report.ts";
 
+/** Counts what runs of tests reach: `coverage` is that of this process. */
 export class Coverage {
   readonly #workflows = new Map<string, NodeCoverage[]>();
   readonly #directory: string | undefined;
@@ -17,6 +18,7 @@ export class Coverage {
     this.#isOn = directory !== undefined;
   }
 
+  /** Whether it counts: since `start()`, or from the beginning with `CRONFLOW_COVERAGE`. */
   get isOn(): boolean {
     return this.#isOn;
   }

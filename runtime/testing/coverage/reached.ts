@@ -6,18 +6,23 @@ import { branchesOf, type RunView } from "../run-view.ts";
 
 /** A way on from a node. */
 export interface BranchCoverage {
+  /** Which: `"branch 1"`, `"else"`, `"no branch"`, `"body"`, `"timeout"`, `"onError"`, or what the branch is called. */
   readonly name: string;
   /** How often it was taken. */
   taken: number;
 }
 
+/** How often runs of tests have come to a node of a workflow. */
 export interface NodeCoverage {
+  /** What it is called in the workflow. */
   readonly name: string;
+  /** What kind of node it is. */
   readonly kind: NodeSpec["kind"];
   /** Known when `CRONFLOW_COVERAGE` was set while the workflow was defined. */
   readonly position?: Position;
   /** How often it was reached. */
   reached: number;
+  /** The ways on from it; empty when there is only one. */
   readonly branches: BranchCoverage[];
 }
 

@@ -4,7 +4,9 @@ import type { BranchCoverage, NodeCoverage } from "./reached.ts";
 
 /** What of one workflow was reached. */
 export interface WorkflowCoverage {
+  /** The id of the workflow. */
   readonly workflowId: string;
+  /** All its nodes, those that were not reached too. */
   readonly nodes: readonly NodeCoverage[];
 }
 
@@ -15,7 +17,10 @@ interface Figures {
 
 /** What all tests together have reached. */
 export class CoverageReport {
-  constructor(readonly workflows: readonly WorkflowCoverage[]) {}
+  constructor(
+    /** Workflows that were under test. */
+    readonly workflows: readonly WorkflowCoverage[],
+  ) {}
 
   /** Nodes that were reached, and all there are. */
   get nodes(): Figures {

@@ -9,6 +9,7 @@ import { type Aim, Values } from "./value.ts";
 
 export type { Random } from "./random.ts";
 
+/** Which value is made. */
 export interface GenerateOptions {
   /** The same seed gives the same value. Default 0. */
   readonly seed?: number;
@@ -16,6 +17,7 @@ export interface GenerateOptions {
   readonly make?: (random: Random) => unknown;
 }
 
+/** Which values are made, and how many. */
 export interface SampleOptions extends GenerateOptions {
   /** How many. Default 20. */
   readonly count?: number;

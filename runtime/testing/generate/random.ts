@@ -21,6 +21,7 @@ export class Random {
     return least + Math.floor(this.next() * (most - least + 1));
   }
 
+  /** `true` in this part of all cases, from 0 to 1. */
   chance(part: number): boolean {
     return this.next() < part;
   }

@@ -3,7 +3,16 @@ import type { AttemptRecord, RunRecord } from "../../records.ts";
 import { nodeKey } from "../../scope.ts";
 
 /** A record as `inspect` gives it, or what its JSON reads as: dates are texts there. */
-export type Recording = RunRecord | { readonly runId: string; readonly workflowId: string; readonly attempts: unknown };
+export type Recording =
+  | RunRecord
+  | {
+      /** The run. */
+      readonly runId: string;
+      /** The workflow it was a run of. */
+      readonly workflowId: string;
+      /** Every ended attempt, in order. */
+      readonly attempts: unknown;
+    };
 
 /**
  * Attempts that are not compared: a person was told, a run was taken up again, a child run began (what it was given is
