@@ -283,7 +283,7 @@ test("whoever does not use it starts without it", async () => {
     import { createCronflow } from ${JSON.stringify(join(import.meta.dir, "../index.ts"))};
     createCronflow().toNodeHandler();
     const loaded = Object.keys(require.cache);
-    console.log(["hono-base", "node-server"].map((name) => loaded.some((path) => path.includes(name))).join());
+    console.log(["hono-base", "@hono/node-server"].map((name) => loaded.some((path) => path.includes(name))).join());
   `;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
   expect(await child.stdout.text()).toBe("true,false\n");

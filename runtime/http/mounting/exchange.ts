@@ -25,6 +25,9 @@ export async function serveNode(
   const { incoming, outgoing } = bindings;
   // Whoever answers first decides what the sender hears: nothing may be started that it would not hear of.
   if (outgoing.headersSent) return false;
+  // In this turn Express answers what its middleware threw after `next()`.
+  await Promise.resolve();
+  if (outgoing.headersSent) return true;
   const { getRequestListener, RequestError } = nodeServer();
   let isAnswered = true;
   const respond = async (light: Request): Promise<Response> => {
