@@ -123,8 +123,7 @@ export async function audit(
 /** The last attempt of each step that began. */
 function beginnings(effects: string): Map<string, number> {
   const began = new Map<string, number>();
-  for (const line of readFileSync(effects, "utf8").trimEnd().split("\n")) {
-    const [place = "", attempt] = line.split(" ");
+  for (const [, place = "", attempt] of readFileSync(effects, "utf8").matchAll(/^(\S+) (\d+)$/gm)) {
     began.set(place, Math.max(began.get(place) ?? 0, Number(attempt)));
   }
   return began;

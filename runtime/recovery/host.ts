@@ -10,7 +10,8 @@ const engine = createCronflow({ database, log: { ...console, info() {} } });
 
 function began(ctx: { idempotencyKey: string; attempt: number }): string {
   const line = `${ctx.idempotencyKey} ${ctx.attempt}`;
-  appendFileSync(effects, `${line}\n`);
+  // A kill may tear a write where it goes over a page of memory: what is torn must not swallow the next line.
+  appendFileSync(effects, `\n${line}\n`);
   return line;
 }
 

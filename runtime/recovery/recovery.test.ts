@@ -130,8 +130,7 @@ function audit(): void {
   }
 
   const bodies = new Map<string, number>();
-  for (const line of readFileSync(effects, "utf8").trimEnd().split("\n")) {
-    const [step, attempt] = line.split(" ") as [string, string];
+  for (const [, step = "", attempt] of readFileSync(effects, "utf8").matchAll(/^(\S+) (\d+)$/gm)) {
     bodies.set(step, Math.max(bodies.get(step) ?? 0, Number(attempt)));
   }
   const steps = reader
