@@ -20,6 +20,7 @@ mod runs;
 mod schedules;
 mod slots;
 mod state;
+mod suspects;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -223,7 +224,7 @@ impl Engine {
 
     fn apply(&mut self, request: &Request<'_>) -> Result<Vec<u8>> {
         if let Some(capacity) = request.capacity {
-            self.slots.set_capacity(capacity);
+            self.slots.set_capacity(capacity, request.now_ms);
         }
         if self.stale {
             self.reload(request.now_ms)?;
@@ -299,7 +300,8 @@ impl Engine {
         // Who has not been told an event is told with the next request, which is wanted at once.
         let delivery = self.deliveries.front().map(|delivery| delivery.since_ms);
         let schedule = self.schedules_due.first().map(|(due_at_ms, _)| *due_at_ms);
-        let stored = delivery.into_iter().chain(schedule).chain(self.next_timer).filter(|_| self.slots.is_open());
+        let stored = delivery.into_iter().chain(schedule).chain(self.next_timer).chain(self.slots.wake_at_ms());
+        let stored = stored.filter(|_| self.slots.is_open());
         deadline.into_iter().chain(stored).min()
     }
 }

@@ -114,8 +114,11 @@ limits! {
     DURATION_MS = 100 * 365 * 24 * 3_600_000;
     /// Process deaths during one step after which its run is failed with code `crash_loop`.
     CRASH_LOOP_DEATHS = 5;
-    /// Process deaths during one step after which its run executes with no other such run beside it.
+    /// Process deaths during one step after which its run is a suspect: it is executed apart from other suspects.
     SUSPECT_DEATHS = 2;
+    /// Milliseconds for which neither the process nor another suspect must have begun before a suspect executes; twice
+    /// as long with each further death.
+    SUSPECT_QUIET_MS = 500;
     /// Timers fired in one commit; the rest follow in the next.
     TIMERS_PER_COMMIT = 4_096;
     /// Runs in one page of a list.

@@ -96,11 +96,13 @@ pub enum Bug {
     InstantTwice,
     /// `overlap: "skip"` does not look whether a run of the schedule has ended.
     OverlapIgnored,
+    /// Suspects execute as soon as there is a slot (P8).
+    SuspectsTogether,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 15] = [
+    pub const ALL: [Bug; 16] = [
         Bug::LateResultAccepted,
         Bug::LostTimer,
         Bug::LostHook,
@@ -116,6 +118,7 @@ impl Bug {
         Bug::InstantLost,
         Bug::InstantTwice,
         Bug::OverlapIgnored,
+        Bug::SuspectsTogether,
     ];
 }
 

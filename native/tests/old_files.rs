@@ -165,8 +165,7 @@ fn its_runs_go_on() {
     assert_eq!((&row["steps"][1]["status"], &row["steps"][1]["attempt"]), (&json!("interrupted"), &json!(2)), "{row}");
     let retried = host.resolve(4_400, &given, json!({ "error": "again" }));
     assert_eq!(retried["retry_at_ms"], 5_400, "the second failure of three");
-    let given = host.given(7).unwrap();
-    assert_eq!(given["attempt"], 3, "it was interrupted once by version 1, and once now");
+    assert_eq!(host.given(7), None, "it was interrupted once by version 1, and once now: it is a suspect");
     // What queued is executed, and a hook that queued is not interrupted.
     let given = host.given(6).unwrap();
     assert_eq!(given["attempt"], 1);
@@ -188,6 +187,11 @@ fn its_runs_go_on() {
     let given = host.given(3).unwrap();
     host.resolve(4_500, &given, json!({ "output": "dropped" }));
     assert_eq!(host.inspect(4_500, 3)["output"], "B");
+
+    // A suspect executes when its process has lived for a while.
+    host.ask(4_900, json!([]));
+    let given = host.given(7).unwrap();
+    assert_eq!(given["attempt"], 3);
 
     // The retries of a step go on counting.
     host.ask(5_000, json!([]));

@@ -259,12 +259,13 @@ fn a_filter_gives_true_or_false() {
 
 #[test]
 fn a_filter_that_keeps_killing_its_process_is_given_up() {
-    let mut world = World::new(harness::Mode::Killed);
+    let mut world = World::new(harness::Mode::AsTold);
     world.define_nodes("orders", json!([wait(json!({ "filter": true }))]));
     let run = world.start("orders");
     publish(&mut world, 1);
     for _ in 0..10 {
         world.kill();
+        world.advance(10_000);
     }
     assert_eq!(world.error(&run)["code"], "crash_loop");
 }

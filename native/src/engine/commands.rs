@@ -264,7 +264,7 @@ impl Engine {
     }
 
     fn release(&mut self, now_ms: i64) -> Result<CommandResult<'static>> {
-        self.slots.set_capacity(0);
+        self.slots.set_capacity(0, now_ms);
         let executing = self.active.iter().filter(|(_, active)| active.run.stage == Stage::Executing);
         let executing: BTreeSet<RunId> = executing.map(|(run, _)| *run).collect();
         for run in executing {

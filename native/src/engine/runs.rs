@@ -55,7 +55,7 @@ impl Engine {
     }
 
     pub(super) fn admit(&mut self, now_ms: i64) -> Result<()> {
-        while let Some(run) = self.slots.next() {
+        while let Some(run) = self.slots.next(now_ms) {
             match self.active.remove(&run) {
                 Some(active) if active.run.stage == Stage::Queued => {
                     self.transition(active, Event::Admitted, now_ms, true)?;
@@ -282,7 +282,7 @@ impl Engine {
         self.active.clear();
         self.kept.clear();
         self.read.clear();
-        self.slots.clear();
+        self.slots.clear(now_ms);
         self.attempt_deadlines.clear();
         self.schedules_due.clear();
         self.timers_changed = true;

@@ -6,13 +6,13 @@
 //! Runs of one workflow and concurrency key are a **group**, which may hold no more slots than the workflow says;
 //! workflows that name the same **queue** share its slots besides. Only the head of a group that has room competes.
 //!
-//! A run whose step has seen `SUSPECT_DEATHS` process deaths is a suspect: at most one suspect executes at a time,
-//! so that a poison step is found out without taking the innocent runs beside it along (P8).
+//! A run whose step has seen several process deaths is a suspect, and is executed when it may be tried (`suspects`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Active;
+use super::suspects::{Suspects, is_suspect};
 use crate::definition::Queue;
 use crate::error::{Code, Error, Result};
 use crate::graph::Graph;
@@ -57,10 +57,7 @@ pub struct Slots {
     heads: BTreeMap<Turn, GroupKey>,
     queued: usize,
     paused: BTreeSet<String>,
-    /// (deaths, run): those with the fewest deaths come first, so that a process that is killed from outside, again
-    /// and again, does not wear down the same innocent run each time.
-    suspects: BTreeMap<(u32, RunId), (GroupKey, Limits)>,
-    executing_suspect: Option<RunId>,
+    suspects: Suspects<(GroupKey, Limits)>,
 }
 
 /// What a workflow says of its slots.
@@ -81,10 +78,6 @@ impl Limits {
     }
 }
 
-fn is_suspect(active: &Active) -> bool {
-    u64::from(active.run.interruptions()) >= limits::SUSPECT_DEATHS
-}
-
 fn group_of(active: &Active) -> GroupKey {
     (active.graph.workflow.clone(), active.run.concurrency_key.clone())
 }
@@ -95,8 +88,11 @@ fn turn_of(active: &Active) -> Turn {
 }
 
 impl Slots {
-    pub fn set_capacity(&mut self, capacity: u32) {
+    pub fn set_capacity(&mut self, capacity: u32, now_ms: i64) {
         self.capacity = (capacity as usize).min(limits::CAPACITY as usize);
+        if self.is_open() {
+            self.suspects.are_offered_slots(now_ms);
+        }
     }
 
     /// Whether the host offers slots at all.
@@ -144,9 +140,9 @@ impl Slots {
         self.groups.get(&key).is_none_or(|group| group.waiting.is_empty()) && self.has_room(&key, &Limits::of(graph))
     }
 
-    /// Whether this run may execute when it is woken. A suspect always queues, to be executed alone of its kind.
+    /// Whether this run may execute when it is woken. A suspect always queues.
     pub fn is_free_for(&self, active: &Active) -> bool {
-        !is_suspect(active) && self.is_free(&active.graph, active.run.concurrency_key.as_ref())
+        !is_suspect(active.run.interruptions()) && self.is_free(&active.graph, active.run.concurrency_key.as_ref())
     }
 
     /// Runs executing, and runs queued.
@@ -165,12 +161,7 @@ impl Slots {
             (false, false) if self.queued > 0 => self.show(&group_of(active)),
             _ => {}
         }
-        if holds && is_suspect(active) {
-            // Also when it comes from the store, after a failed commit.
-            self.executing_suspect.get_or_insert(run.id);
-        } else if self.executing_suspect == Some(run.id) {
-            self.executing_suspect = None;
-        }
+        self.suspects.moved(run.id, run.interruptions(), holds);
         if run.stage == Stage::Ended && self.queued + self.suspects.len() > 0 {
             self.leave(active);
         }
@@ -179,9 +170,9 @@ impl Slots {
     /// Queues a run that is ready.
     pub fn queue(&mut self, active: &Active) {
         let (key, limits) = (group_of(active), Limits::of(&active.graph));
-        if is_suspect(active) {
-            self.suspects.insert((active.run.interruptions(), active.run.id), (key, limits));
-            return;
+        let deaths = active.run.interruptions();
+        if is_suspect(deaths) {
+            return self.suspects.wait(deaths, active.run.id, (key, limits));
         }
         if self.group(&key, &limits).waiting.insert(turn_of(active)) {
             self.queued += 1;
@@ -198,23 +189,19 @@ impl Slots {
             self.queued -= 1;
             self.show(&key);
         }
-        self.suspects.retain(|(_, run), _| *run != active.run.id);
+        self.suspects.leave(active.run.id);
     }
 
     /// The next queued run, if a slot is free. The caller skips one that has moved on since it was queued.
-    pub fn next(&mut self) -> Option<RunId> {
+    pub fn next(&mut self, now_ms: i64) -> Option<RunId> {
         if self.holders.len() >= self.capacity {
             return None;
         }
-        if self.executing_suspect.is_none() {
-            let may = |(_, (key, limits)): &(&(u32, RunId), &(GroupKey, Limits))| {
-                !self.paused.contains(&*key.0) && self.has_room(key, limits)
-            };
-            if let Some((&suspect, _)) = self.suspects.iter().find(may) {
-                self.suspects.remove(&suspect);
-                self.executing_suspect = Some(suspect.1);
-                return Some(suspect.1);
-            }
+        let mut suspects = std::mem::take(&mut self.suspects);
+        let suspect = suspects.next(now_ms, |slot| self.may_compete(slot));
+        self.suspects = suspects;
+        if suspect.is_some() {
+            return suspect;
         }
         let (turn, key) = self.heads.pop_first()?;
         if let Some(group) = self.groups.get_mut(&key) {
@@ -227,11 +214,15 @@ impl Slots {
         Some(turn.1)
     }
 
+    /// When a queued run may execute though nothing else moves.
+    pub fn wake_at_ms(&self) -> Option<i64> {
+        let has_slot = self.holders.len() < self.capacity;
+        self.suspects.due_at_ms(|slot| self.may_compete(slot)).filter(|_| has_slot)
+    }
+
     /// A run that `next` gave was no longer queued.
     pub fn skipped(&mut self, run: RunId) {
-        if self.executing_suspect == Some(run) {
-            self.executing_suspect = None;
-        }
+        self.suspects.moved(run, 0, false);
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
         keys.iter().for_each(|key| self.show(key));
     }
@@ -244,14 +235,16 @@ impl Slots {
     }
 
     /// Forgets every run, and keeps the capacity, what is paused and what was said of queues.
-    pub fn clear(&mut self) {
+    pub fn clear(&mut self, now_ms: i64) {
+        let mut suspects = std::mem::take(&mut self.suspects);
+        suspects.clear(now_ms);
         let paused = std::mem::take(&mut self.paused);
         let mut shared = std::mem::take(&mut self.shared);
         for queue in shared.values_mut() {
             queue.held = 0;
             queue.groups.clear();
         }
-        *self = Slots { capacity: self.capacity, paused, shared, ..Slots::default() };
+        *self = Slots { capacity: self.capacity, paused, shared, suspects, ..Slots::default() };
     }
 
     fn take(&mut self, active: &Active) {
@@ -302,6 +295,10 @@ impl Slots {
             shared.is_none_or(|shared| shared.limit.is_none_or(|limit| shared.held < limit))
         };
         limits.concurrency.is_none_or(|limit| held < limit) && limits.queue.as_ref().is_none_or(shared)
+    }
+
+    fn may_compete(&self, (key, limits): &(GroupKey, Limits)) -> bool {
+        !self.paused.contains(&*key.0) && self.has_room(key, limits)
     }
 
     /// The groups that compete with this one for a shared queue, and itself.

@@ -12,12 +12,14 @@ mod observe;
 mod schedules;
 mod settle;
 mod timetable;
+mod trials;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use beginnings::Beginnings;
 use schedules::Schedules;
+use trials::Trials;
 
 use super::host::Message;
 use super::oracle::{Fact, Plan, Ready, Walk};
@@ -157,6 +159,7 @@ pub struct Auditor {
     answered: BTreeSet<u64>,
     defined: BTreeSet<String>,
     handed_out: BTreeSet<RunId>,
+    trials: Trials,
     unpaused_in: BTreeMap<String, u64>,
     probes: BTreeMap<String, Attempt>,
     capacity: usize,
@@ -200,6 +203,7 @@ impl Auditor {
             answered: BTreeSet::new(),
             defined: BTreeSet::new(),
             handed_out: BTreeSet::new(),
+            trials: Trials::default(),
             unpaused_in: BTreeMap::new(),
             probes: BTreeMap::new(),
             capacity: 0,
@@ -244,6 +248,7 @@ impl Auditor {
             self.lowest_ms = self.lowest_ms.min(now_ms);
         }
         self.latest_ms = self.latest_ms.max(now_ms);
+        self.trials.begin(batch.iter().map(|message| message.now_ms).min().unwrap_or(self.latest_ms));
         self.circuits_before.clone_from(&self.circuits);
         self.paused_before.clone_from(&self.paused);
     }
@@ -276,6 +281,7 @@ impl Auditor {
         self.answered.clear();
         self.defined.clear();
         self.handed_out.clear();
+        self.trials = Trials::default();
         self.probes.clear();
         self.capacity = capacity as usize;
     }

@@ -31,6 +31,8 @@ pub enum Mode {
     Stopped,
     /// A commit fails, so that the engine reads again what it kept in memory.
     Failed,
+    /// What the test says: the process dies, or a commit fails.
+    AsTold,
 }
 
 /// An attempt that the host has been given.
@@ -97,15 +99,14 @@ impl World {
     fn open(&mut self) {
         // Two engines on one file are refused.
         drop(self.engine.take());
-        let store: Box<dyn Store> = match self.mode {
-            Mode::Straight | Mode::Failed => {
-                Box::new(FailingStore { inner: Box::new(MemoryStore::new()), commits_fail: self.commits_fail.clone() })
-            }
-            Mode::Killed | Mode::Stopped => {
+        let inner: Box<dyn Store> = match self.mode {
+            Mode::Straight | Mode::Failed => Box::new(MemoryStore::new()),
+            Mode::Killed | Mode::Stopped | Mode::AsTold => {
                 let path = self.directory.path().join("cronflow.db");
                 Box::new(SqliteStore::open(&path, Durability::Relaxed).unwrap())
             }
         };
+        let store = Box::new(FailingStore { inner, commits_fail: self.commits_fail.clone() });
         self.engine = Some(Engine::open(store, 1, Secret::new([0; 32]), json!({})).unwrap());
     }
 
@@ -263,7 +264,7 @@ impl World {
     /// What happens after every request.
     fn happens(&mut self) {
         match self.mode {
-            Mode::Straight => {}
+            Mode::Straight | Mode::AsTold => {}
             Mode::Failed => self.fail_a_commit(),
             Mode::Stopped => self.stop(),
             Mode::Killed if self.given.keys().any(|given| self.killed.contains(given)) => self.stop(),
@@ -291,7 +292,8 @@ impl World {
         self.ask(&Value::from(defines));
     }
 
-    fn fail_a_commit(&mut self) {
+    /// A commit fails, and the engine reads again what it kept in memory.
+    pub fn fail_a_commit(&mut self) {
         self.commits_fail.store(true, Ordering::Relaxed);
         let failed = self.ask_raw(&json!({ "now_ms": self.now_ms, "commands": [] }));
         assert_eq!(failed["requests"][0]["error"]["class"], "unavailable", "{failed}");

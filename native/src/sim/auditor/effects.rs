@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{Auditor, Seen, Verdict, broken, ensure};
 use crate::definition::NodeKind;
 use crate::ids::RunId;
-use crate::limits;
 use crate::model::{Handler, RunStatus, StepStatus};
 use crate::sim::messages::{Effect, Execute, Known, Recorded};
 use crate::sim::oracle::Ready;
@@ -97,7 +96,9 @@ impl Auditor {
             self.check_paused(execute)?;
             self.check_circuit(execute)?;
         }
-        self.handed_out.insert(run);
+        if self.handed_out.insert(run) && executed_before {
+            self.trials.began_unheard(run);
+        }
         Ok(())
     }
 
@@ -158,10 +159,9 @@ impl Auditor {
     pub(super) fn check_limits(&mut self) -> Verdict {
         let (runs, handed_out) = (&self.runs, &mut self.handed_out);
         handed_out.retain(|run| runs.get(run).is_some_and(|seen| seen.executing));
-        let suspect =
-            |run: &&RunId| runs.get(run).is_some_and(|seen| u64::from(seen.walk.deaths()) >= limits::SUSPECT_DEATHS);
-        let suspects: Vec<&RunId> = handed_out.iter().filter(suspect).collect();
-        ensure(suspects.len() <= 1, "P8 suspects execute one at a time", || format!("{suspects:?}"))?;
+        let deaths = |run: &RunId| runs.get(run).map_or(0, |seen| u64::from(seen.walk.deaths()));
+        let suspects = handed_out.iter().map(|run| (*run, deaths(run)));
+        self.trials.check(suspects, self.latest_ms)?;
         ensure(handed_out.len() <= self.capacity, "no more runs execute than there are slots", || {
             format!("{} execute in {} slots", handed_out.len(), self.capacity)
         })?;
