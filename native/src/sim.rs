@@ -98,11 +98,13 @@ pub enum Bug {
     OverlapIgnored,
     /// Suspects execute as soon as there is a slot (P8).
     SuspectsTogether,
+    /// A run with a rate limit begins while its workflow is paused, and executes with all others afterwards.
+    PauseGathers,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 16] = [
+    pub const ALL: [Bug; 17] = [
         Bug::LateResultAccepted,
         Bug::LostTimer,
         Bug::LostHook,
@@ -119,6 +121,7 @@ impl Bug {
         Bug::InstantTwice,
         Bug::OverlapIgnored,
         Bug::SuspectsTogether,
+        Bug::PauseGathers,
     ];
 }
 

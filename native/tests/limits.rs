@@ -293,6 +293,70 @@ fn what_wakes_in_a_paused_workflow_waits_until_it_is_unpaused() {
     });
 }
 
+/// When these runs begin from now on, each of them by itself.
+fn begin_as_time_goes(world: &mut World, runs: &[String], until_ms: i64) -> Vec<(usize, i64)> {
+    let mut begun: Vec<(usize, i64)> = Vec::new();
+    world.advance(0);
+    while world.now_ms < until_ms {
+        for (place, run) in runs.iter().enumerate() {
+            if !begun.iter().any(|(known, _)| *known == place) && !world.executing(run).is_empty() {
+                begun.push((place, world.now_ms));
+            }
+        }
+        world.advance(10);
+    }
+    begun
+}
+
+#[test]
+fn what_a_rate_limit_lets_begin_does_not_begin_all_at_once_when_a_pause_is_over() {
+    for (before, meanwhile) in [(0, 4), (4, 0), (2, 2)] {
+        live(|world| {
+            world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 1_000 } })));
+            // It is not among those that the pause holds up.
+            let first = world.start("orders");
+            let mut runs: Vec<String> = (0..before).map(|_| world.start("orders")).collect();
+            world.command(json!({ "pause": "orders" }));
+            runs.extend((0..meanwhile).map(|_| world.start("orders")));
+            world.advance(10_000);
+            assert_eq!(world.executing_runs(), if world.restarts() { set([]) } else { set([&first]) });
+            world.command(json!({ "unpause": "orders" }));
+            let began = begin_as_time_goes(world, &runs, 15_000);
+            assert_eq!(began, [(0, 11_000), (1, 12_000), (2, 13_000), (3, 14_000)]);
+        });
+    }
+}
+
+#[test]
+fn a_pause_that_is_over_before_a_run_is_to_begin_does_not_hold_it_up() {
+    live(|world| {
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 1_000 } })));
+        world.start("orders");
+        let runs = vec![world.start("orders"), world.start("orders")];
+        world.command(json!({ "pause": "orders" }));
+        world.advance(500);
+        world.command(json!({ "unpause": "orders" }));
+        assert_eq!(begin_as_time_goes(world, &runs, 4_000), [(0, 2_000), (1, 3_000)]);
+    });
+}
+
+#[test]
+fn a_pause_does_not_stop_the_time_of_a_run_that_it_keeps_from_beginning() {
+    live(|world| {
+        let limited = json!({ "rate_limit": { "count": 1, "per_ms": 1_000 }, "timeout_ms": 5_000 });
+        world.define(workflow("orders", limited));
+        let before = [world.start("orders"), world.start("orders")];
+        world.command(json!({ "pause": "orders" }));
+        let meanwhile = world.start("orders");
+        world.advance(4_999);
+        assert_eq!(world.status(&meanwhile), "waiting");
+        world.advance(1);
+        for run in before.iter().chain([&meanwhile]) {
+            assert_eq!(world.error(run)["code"], "run_timeout");
+        }
+    });
+}
+
 #[test]
 fn an_unknown_workflow_is_not_paused() {
     live(|world| {

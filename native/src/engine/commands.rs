@@ -285,6 +285,7 @@ impl Engine {
         self.slots.set_paused(self.store.paused()?);
         if !paused {
             self.look_at_schedules(workflow, false, now_ms)?;
+            self.give_withheld_their_timers(workflow)?;
             // Runs that still hold a slot go on with what was withheld from them; the others queue.
             let holds =
                 |active: &Active| active.run.stage == Stage::Executing && active.graph.workflow_id() == workflow;

@@ -90,6 +90,11 @@ impl Engine {
     pub(super) fn begin_run(&mut self, id: RunId, workflow: &str, mut origin: Origin<'_>, now_ms: i64) -> Result<()> {
         let graph = self.catalog.require(workflow)?.clone();
         let rate_key = origin.rate_key.take().filter(|_| graph.definition.rate_limit.is_some());
+        if origin.start_at_ms.is_none()
+            && let Some(key) = rate_key.as_deref().filter(|_| self.slots.is_paused(workflow))
+        {
+            origin.start_at_ms = Some(self.withheld_start(&graph, key, now_ms)?);
+        }
         if origin.start_at_ms.is_some() {
             // It takes its place in the order when its delay is over, so that it holds up nobody until then.
             origin.rate_key = rate_key;

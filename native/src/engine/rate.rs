@@ -6,12 +6,14 @@
 //!
 //! A run that could not begin when its time came, because no process was there, takes back its reservation and all
 //! later ones; whoever has none when its time comes reserves again. So what was held up does not begin all at once.
+//! While its workflow is paused nothing reserves and nothing begins: it is late when the pause is over.
 
 use super::{Active, Engine};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::limits;
 use crate::machine::Event;
+use crate::model::Write;
 use crate::store::Start;
 
 impl Engine {
@@ -28,9 +30,19 @@ impl Engine {
         Ok(at_ms)
     }
 
+    /// When a run would begin that is started in a pause: later than now, and not before those that have reserved.
+    pub(super) fn withheld_start(&mut self, graph: &Graph, key: &str, now_ms: i64) -> Result<i64> {
+        let Some(limit) = graph.definition.rate_limit else { return Ok(now_ms) };
+        let latest_ms = self.store.starts(graph.workflow_id(), key, limit.count)?.latest_ms;
+        Ok(latest_ms.unwrap_or(now_ms).max(now_ms + 1))
+    }
+
     /// A run that is to begin has a reservation for now, or makes one. Gives it back if its time has come.
     pub(super) fn begin_limited(&mut self, active: Active, now_ms: i64) -> Result<Option<Active>> {
         let due_at_ms = active.run.begins_at_ms().filter(|begins_at_ms| *begins_at_ms <= now_ms);
+        if self.slots.is_paused(active.graph.workflow_id()) {
+            return Ok(Some(active));
+        }
         let (Some(key), Some(due_at_ms)) = (active.run.rate_key.clone(), due_at_ms) else { return Ok(Some(active)) };
         let (id, graph) = (active.run.id, active.graph.clone());
         if now_ms - due_at_ms > limits::RATE_LATE_MS as i64 {
@@ -41,5 +53,16 @@ impl Engine {
         let at_ms = self.reserve_start(&graph, &key, now_ms)?;
         self.transition(active, Event::Reserved { at_ms }, now_ms, false)?;
         if at_ms > now_ms { Ok(None) } else { self.activate(id, now_ms) }
+    }
+
+    /// What a pause has kept from beginning is due again.
+    pub(super) fn give_withheld_their_timers(&mut self, workflow_id: &str) -> Result<()> {
+        for timer in self.store.withheld_starts(workflow_id)? {
+            // It is read again, with its timer.
+            self.active.remove(&timer.run);
+            self.store.write(&Write::SetTimer(timer.run, Some(timer.due_at_ms)))?;
+            self.timers_changed = true;
+        }
+        Ok(())
     }
 }

@@ -69,7 +69,7 @@ fn pass(run: &mut Run, summary: &RunSummary, is_new: bool, turn: &mut Turn<'_>) 
         // What the rate limit has not let begin yet is not let begin by being taken up again either.
         let is_over = match is_new {
             true => start_at_ms <= goes_on_at_ms && summary.rate_key.is_none(),
-            false => has_fired(start_at_ms, summary),
+            false => has_fired(start_at_ms, summary) && summary.rate_key.is_none(),
         };
         if is_over || !after.is_empty() || has_completed {
             run.paths[Paths::ROOT].wait = Wait::Nothing;

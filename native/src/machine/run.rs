@@ -137,7 +137,7 @@ fn take_stock(run: &mut Run, turn: &mut Turn<'_>) {
     for (_, path) in run.paths.iter() {
         executes |= path.attempt.as_ref().is_some_and(|attempt| attempt.handed_out);
         is_ready |= path.is_ready();
-        due_at_ms = due_at_ms.into_iter().chain(path.due_at_ms()).min();
+        due_at_ms = due_at_ms.into_iter().chain(due(run, path, turn)).min();
         if let Some(need) = need(path, turn.graph) {
             turn.out.needs.push(need);
         }
@@ -155,6 +155,13 @@ fn take_stock(run: &mut Run, turn: &mut Turn<'_>) {
         turn.effect(Effect::Waiting { run: run.id });
     }
     set_timer(run, due_at_ms, turn);
+}
+
+/// When the next thing happens to a path by itself. What a rate limit is to let begin is not due while its workflow is
+/// paused: it would begin with all the others when the pause is over.
+fn due(run: &Run, path: &Path, turn: &Turn<'_>) -> Option<i64> {
+    let is_limited = matches!(path.wait, Wait::Start { .. }) && run.rate_key.is_some();
+    path.due_at_ms().filter(|_| !is_limited || turn.slot != Slot::Withheld || planted!(PauseGathers))
 }
 
 fn need(path: &Path, graph: &Graph) -> Option<Need> {
@@ -219,8 +226,9 @@ pub fn ticked(run: &mut Run, turn: &mut Turn<'_>) {
         let error = error_json("run_timeout", "the run took longer than its workflow's timeout");
         failed(run, error, StepStatus::TimedOut, AbortReason::RunTimeout, turn);
     } else {
-        let due = |path: &Path| path.due_at_ms().filter(|due_at_ms| *due_at_ms <= turn.now_ms);
-        let mut all: Vec<_> = run.paths.iter().filter_map(|(id, path)| due(path).map(|due| (due, id))).collect();
+        let is_over = |due_at_ms: &i64| *due_at_ms <= turn.now_ms;
+        let due = run.paths.iter().filter_map(|(id, path)| Some((due(run, path, turn).filter(is_over)?, id)));
+        let mut all: Vec<_> = due.collect();
         all.sort_unstable();
         for (due_at_ms, at) in all {
             // An earlier one may have ended it: a race.

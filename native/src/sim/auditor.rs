@@ -68,8 +68,8 @@ struct Seen {
     executing: bool,
     /// What it was executing before a transaction, and which.
     executed_before: (u64, Vec<Ready>),
-    /// It began.
-    has_begun: bool,
+    /// It is to begin when the rate limit lets it.
+    is_to_begin: bool,
     /// It was removed when its time was over.
     is_gone: bool,
     /// Since which transaction it waits for an event or a person, by the event's name, the node and the iterations.
@@ -160,6 +160,8 @@ pub struct Auditor {
     defined: BTreeSet<String>,
     handed_out: BTreeSet<RunId>,
     trials: Trials,
+    /// Runs with a rate limit that have begun in this transaction.
+    limited_begun: Vec<RunId>,
     unpaused_in: BTreeMap<String, u64>,
     probes: BTreeMap<String, Attempt>,
     capacity: usize,
@@ -204,6 +206,7 @@ impl Auditor {
             defined: BTreeSet::new(),
             handed_out: BTreeSet::new(),
             trials: Trials::default(),
+            limited_begun: Vec::new(),
             unpaused_in: BTreeMap::new(),
             probes: BTreeMap::new(),
             capacity: 0,
@@ -251,6 +254,7 @@ impl Auditor {
         self.trials.begin(batch.iter().map(|message| message.now_ms).min().unwrap_or(self.latest_ms));
         self.circuits_before.clone_from(&self.circuits);
         self.paused_before.clone_from(&self.paused);
+        self.limited_begun.clear();
     }
 
     /// All runs of a transaction were observed, and the engine has answered that it succeeded, or failed.

@@ -104,6 +104,7 @@ impl Store for FaultyStore {
         fn summary(&mut self, run: RunId) -> Result<Option<RunSummary>>;
         fn ready_runs(&mut self, workflow_id: &str) -> Result<Vec<RunId>>;
         fn parked_runs(&mut self, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
+        fn withheld_starts(&mut self, workflow_id: &str) -> Result<Vec<Timer>>;
         fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
         fn next_timer(&mut self) -> Result<Option<i64>>;
         fn last_run(&mut self) -> Result<Option<RunId>>;

@@ -394,6 +394,19 @@ impl Store for MemoryStore {
         Ok(self.runs.rows.values().map(|stored| &stored.row).filter(parked).map(|row| row.id).collect())
     }
 
+    fn withheld_starts(&mut self, workflow_id: &str) -> Result<Vec<Timer>> {
+        let has_timer = |timer: &Timer| self.timers.rows.get(&timer.run).is_some_and(|at_ms| *at_ms <= timer.due_at_ms);
+        let waits = |stored: &&Stored| {
+            let row = &stored.row;
+            row.status == RunStatus::Waiting && row.workflow_id == workflow_id && stored.rate_key.is_some()
+        };
+        let start = |stored: &Stored| Some(Timer { due_at_ms: stored.row.start_at_ms?, run: stored.row.id });
+        let all = self.runs.rows.values().filter(waits).filter_map(start);
+        let mut withheld: Vec<Timer> = all.filter(|timer| !has_timer(timer)).collect();
+        withheld.sort_unstable_by_key(|timer| (timer.due_at_ms, timer.run));
+        Ok(withheld)
+    }
+
     fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>> {
         let all = self.timers.rows.iter().map(|(&run, &due_at_ms)| Timer { due_at_ms, run });
         let mut due: Vec<Timer> = all.filter(|timer| timer.due_at_ms <= now_ms).collect();

@@ -76,6 +76,8 @@ pub trait Store: Send {
     fn parked_runs(&mut self, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
     /// Timers due by now, earliest first.
     fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
+    /// Runs that are to begin under a rate limit and have no timer for it, by when they would begin.
+    fn withheld_starts(&mut self, workflow_id: &str) -> Result<Vec<Timer>>;
     /// When the earliest timer is due.
     fn next_timer(&mut self) -> Result<Option<i64>>;
     /// The greatest run id that was ever stored, also of a run that was removed.

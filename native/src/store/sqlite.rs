@@ -149,6 +149,7 @@ impl Store for SqliteStore {
         read fn definition(id: DefinitionId) -> Option<String>;
         read fn summary(run: RunId) -> Option<RunSummary>;
         read fn ready_runs(workflow_id: &str) -> Vec<RunId>;
+        read fn withheld_starts(workflow_id: &str) -> Vec<Timer>;
         read fn parked_runs(workflow_id: &str, definition: DefinitionId) -> Vec<RunId>;
         read fn due_timers(now_ms: i64, limit: u32) -> Vec<Timer>;
         read fn next_timer() -> Option<i64>;

@@ -47,6 +47,7 @@ impl Store for FailingStore {
         fn summary(run: RunId) -> Result<Option<RunSummary>>;
         fn ready_runs(workflow_id: &str) -> Result<Vec<RunId>>;
         fn parked_runs(workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
+        fn withheld_starts(workflow_id: &str) -> Result<Vec<Timer>>;
         fn due_timers(now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
         fn next_timer() -> Result<Option<i64>>;
         fn last_run() -> Result<Option<RunId>>;

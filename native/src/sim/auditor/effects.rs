@@ -128,11 +128,15 @@ impl Auditor {
     fn check_paused(&self, execute: &Execute) -> Verdict {
         let Some(seen) = self.runs.get(&execute.run) else { return Ok(()) };
         let workflow = &seen.row.workflow_id;
-        let is_paused = self.paused.contains(workflow) && self.paused_before.contains(workflow);
-        let was_unpaused = self.unpaused_in.get(workflow) == Some(&self.transaction);
-        ensure(!is_paused || was_unpaused, "nothing of a paused workflow begins", || {
+        ensure(!self.is_paused(workflow), "nothing of a paused workflow begins", || {
             format!("{execute:?} of {workflow}")
         })
+    }
+
+    /// Whether a workflow is paused in all of this transaction.
+    pub(super) fn is_paused(&self, workflow: &str) -> bool {
+        let was_unpaused = self.unpaused_in.get(workflow) == Some(&self.transaction);
+        self.paused.contains(workflow) && self.paused_before.contains(workflow) && !was_unpaused
     }
 
     /// Nothing goes through an open circuit, and one attempt through a half-open one.
@@ -157,6 +161,9 @@ impl Auditor {
 
     /// No more runs execute than there are slots, as there may be of one workflow and key, and of one queue.
     pub(super) fn check_limits(&mut self) -> Verdict {
+        let is_withheld = |run: &&RunId| self.runs.get(run).is_some_and(|seen| self.is_paused(&seen.row.workflow_id));
+        let withheld = self.limited_begun.iter().find(is_withheld);
+        ensure(withheld.is_none(), "a pause keeps what is limited from beginning", || format!("{withheld:?}"))?;
         let (runs, handed_out) = (&self.runs, &mut self.handed_out);
         handed_out.retain(|run| runs.get(run).is_some_and(|seen| seen.executing));
         let deaths = |run: &RunId| runs.get(run).map_or(0, |seen| u64::from(seen.walk.deaths()));

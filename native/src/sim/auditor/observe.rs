@@ -73,6 +73,7 @@ impl Auditor {
     fn observe_row(&mut self, row: RunRow, steps: Vec<StepRow>, summary: Option<RunSummary>) -> Verdict {
         let run = row.id;
         let hook_queued = summary.as_ref().is_some_and(|summary| summary.hook_queued);
+        let is_to_begin = summary.as_ref().is_some_and(|summary| summary.rate_key.is_some());
         let executing = row.open && (row.status == RunStatus::Running || row.status.is_final() && !hook_queued);
         let mut seen = match self.runs.remove(&run) {
             Some(seen) => seen,
@@ -94,7 +95,9 @@ impl Auditor {
             seen.moved_in = self.transaction;
         }
         (seen.row, seen.steps, seen.executing) = (row, steps, executing);
-        self.keep_begin(&mut seen)?;
+        if std::mem::replace(&mut seen.is_to_begin, is_to_begin) && !is_to_begin {
+            self.keep_begin(&seen)?;
+        }
         self.check_time(&seen)?;
         self.check_poison(&seen)?;
         self.keep_waits(&mut seen);
@@ -124,7 +127,7 @@ impl Auditor {
             walk: Walk::new(&plan, row, mocks, copied),
             executing: false,
             executed_before: (0, Vec::new()),
-            has_begun: false,
+            is_to_begin: true,
             is_gone: false,
             waits: BTreeMap::new(),
             waited: BTreeMap::new(),
@@ -132,13 +135,12 @@ impl Auditor {
     }
 
     /// At most so many runs begin in any stretch of time.
-    fn keep_begin(&mut self, seen: &mut Seen) -> Verdict {
+    fn keep_begin(&mut self, seen: &Seen) -> Verdict {
         let row = &seen.row;
         let limit = self.plans.get(&row.workflow_id).and_then(|plan| plan.definition.rate_limit);
         // What is replayed has begun before.
-        let is_new = !seen.has_begun && row.replay_of.is_none();
-        seen.has_begun |= !seen.walk.is_asleep && !seen.walk.never_began;
-        let Some(limit) = limit.filter(|_| is_new && seen.has_begun) else { return Ok(()) };
+        let Some(limit) = limit.filter(|_| row.replay_of.is_none()) else { return Ok(()) };
+        self.limited_begun.push(row.id);
         let key = (row.workflow_id.clone(), seen.intent.rate_key.clone().unwrap_or_default());
         let begins = self.begins.entry(key).or_default();
         begins.push(Walk::begins_at_ms(row));

@@ -15,6 +15,7 @@ pub const CASES: &[Case] = &[
     ("numbers definitions by workflow and hash", numbers_definitions),
     ("gives timers by due time, up to a limit", orders_timers),
     ("keeps one timer per run", replaces_timers),
+    ("finds what waits to begin and has no timer for it", finds_withheld_starts),
     ("gives the ready runs of a workflow, oldest first", finds_ready_runs),
     ("gives the parked runs of a workflow and a definition, oldest first", finds_parked_runs),
     ("gives a claimed key back to its first run", keeps_claims),
@@ -211,6 +212,32 @@ fn orders_timers(store: &mut dyn Store) {
     assert_eq!(store.due_timers(29, 10).unwrap(), timers[..3]);
     assert_eq!(store.due_timers(i64::MAX, 10).unwrap(), timers);
     assert_eq!(store.due_timers(i64::MAX, 2).unwrap(), timers[..2]);
+}
+
+fn finds_withheld_starts(store: &mut dyn Store) {
+    let limited =
+        |start_at_ms| Origin { start_at_ms: Some(start_at_ms), rate_key: Some("".into()), ..Origin::default() };
+    let waiting = |run, origin| NewRun { status: RunStatus::Waiting, ..run_from(run, origin) };
+    commit(
+        store,
+        &[
+            Write::InsertRun(waiting(1, limited(9_000))),
+            Write::InsertRun(waiting(2, limited(8_000))),
+            Write::InsertRun(waiting(3, limited(8_000))),
+            // This one has a timer, but not for its beginning.
+            Write::SetTimer(id(3), Some(8_001)),
+            Write::InsertRun(waiting(4, limited(8_000))),
+            Write::SetTimer(id(4), Some(8_000)),
+            // No rate limit, and one that has begun.
+            Write::InsertRun(waiting(5, Origin { rate_key: None, ..limited(8_000) })),
+            Write::InsertRun(waiting(6, limited(8_000))),
+            Write::Begin(id(6)),
+            Write::InsertRun(NewRun { workflow_id: "mails", ..waiting(7, limited(8_000)) }),
+            Write::InsertRun(NewRun { status: RunStatus::Pending, ..waiting(8, limited(8_000)) }),
+        ],
+    );
+    let timer = |due_at_ms, run| Timer { due_at_ms, run: id(run) };
+    assert_eq!(store.withheld_starts("orders").unwrap(), [timer(8_000, 2), timer(8_000, 3), timer(9_000, 1)]);
 }
 
 fn replaces_timers(store: &mut dyn Store) {

@@ -104,6 +104,18 @@ pub fn due_timers(connection: &Connection, now_ms: i64, limit: u32) -> Result<Ve
         .collect()
 }
 
+pub fn withheld_starts(connection: &Connection, workflow_id: &str) -> Result<Vec<Timer>> {
+    connection
+        .prepare_cached(
+            "SELECT run.start_at_ms, run.id FROM workflow_runs AS run LEFT JOIN timers ON timers.run_id = run.id
+             WHERE run.status = 'waiting' AND run.workflow_id = ?1 AND run.rate_key IS NOT NULL
+               AND (timers.due_at_ms IS NULL OR timers.due_at_ms > run.start_at_ms)
+             ORDER BY run.start_at_ms, run.id",
+        )?
+        .query_map([workflow_id], |row| Ok(Timer { due_at_ms: row.get(0)?, run: run_id(row, 1)? }))?
+        .collect()
+}
+
 pub fn next_timer(connection: &Connection) -> Result<Option<i64>> {
     connection.prepare_cached("SELECT min(due_at_ms) FROM timers")?.query_row([], |row| row.get(0))
 }
