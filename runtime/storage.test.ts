@@ -1,7 +1,7 @@
 /** Databases that cannot be opened, and disks that fill up. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { createCronflow } from "cronflow-ffi";
 import { temporaryDirectory, testEngine } from "./testing/engines.ts";
@@ -62,6 +62,40 @@ test("the file is its owner's alone, on disk and while it is open", async () => 
   await engine.stop();
   expect(await refusal(database)).toBe("opened");
 });
+
+test("who opens the database in this process or another, and closes it, takes no run away", async () => {
+  const directory = temporaryDirectory();
+  const database = join(directory, "cronflow.db");
+  const engine = testEngine({ database });
+  engine.define({ id: "w" }).step("x", () => 1);
+  await engine.start();
+  await engine.execute("w");
+  const seen = (reader: Database): number => {
+    const count = reader.query<{ runs: number }, []>("SELECT count(*) AS runs FROM workflow_runs").get();
+    reader.close();
+    return count?.runs ?? 0;
+  };
+  for (const [place, options] of [undefined, { readonly: true }, { readwrite: true }].entries()) {
+    expect(seen(new Database(database, options))).toBe(2 * place + 1);
+    await engine.execute("w");
+    const other = Bun.spawnSync([process.execPath, "-e", OTHER_READER, database]);
+    expect(other.stdout.toString()).toBe(`${2 * place + 2}\n`);
+    await engine.execute("w");
+  }
+  // What a process death would leave: the files as they are.
+  const copy = join(directory, "copy.db");
+  for (const suffix of ["", "-wal"]) copyFileSync(`${database}${suffix}`, `${copy}${suffix}`);
+  expect(seen(new Database(copy))).toBe(7);
+  await engine.stop();
+  expect(existsSync(`${database}-wal`)).toBe(false);
+});
+
+const OTHER_READER = `
+const { Database } = await import("bun:sqlite");
+const database = new Database(process.argv.at(-1));
+console.log(database.query("SELECT count(*) AS runs FROM workflow_runs").get().runs);
+database.close();
+`;
 
 test("a full disk refuses new runs with 503, keeps finished results, and goes on when there is room", async () => {
   const mount = temporaryDirectory();

@@ -6,6 +6,7 @@
 mod answer;
 mod approvals;
 mod catalog;
+mod circuits;
 mod commands;
 mod deliveries;
 mod events;
@@ -36,7 +37,7 @@ use crate::error::{Class, Code, Error, Result};
 use crate::graph::Graph;
 use crate::ids::{IdSource, NOT_A_RUN_ID, RunId};
 use crate::limits;
-use crate::machine::{Circuit, Circuits, Need, Run, Secret};
+use crate::machine::{Circuit, Circuits, Clocks, Need, Run, Secret};
 use crate::model::ScheduleId;
 use crate::protocol::{Command, Effect, Request};
 use crate::store::Store;
@@ -78,6 +79,10 @@ pub struct Engine {
     /// How many events are stored, and the names of those that may be of no more use.
     events_stored: u64,
     events_seen: BTreeSet<Arc<str>>,
+    /// The clocks of attempts that have ended in the open transaction.
+    clocks_over: Clocks,
+    /// Those of all that the host had when a transaction failed, until the next one that does not.
+    clocks: Clocks,
     /// Schedules of defined workflows by when they are due. One that has been moved since is looked at for nothing.
     schedules_due: BTreeSet<(i64, ScheduleId)>,
     /// The host's clock, to notice when it goes back.
@@ -122,6 +127,8 @@ impl Engine {
             deliveries: VecDeque::new(),
             events_stored: 0,
             events_seen: BTreeSet::new(),
+            clocks_over: Clocks::new(),
+            clocks: Clocks::new(),
             schedules_due: BTreeSet::new(),
             clock_ms: i64::MIN,
             repeats: Repeats::default(),
@@ -175,14 +182,18 @@ impl Engine {
 
     fn transact(&mut self, requests: &[&[u8]]) -> Result<Vec<(u64, Results)>> {
         let mut answered: Vec<(u64, Results)> = Vec::with_capacity(requests.len());
+        // Which of them may have changed something.
+        let mut changed = Vec::with_capacity(requests.len());
         self.effects.clear();
         self.defined.clear();
         self.needs.clear();
+        self.clocks_over.clear();
         self.store.begin()?;
-        let outcome = self.apply_all(requests, &mut answered).and_then(|()| self.store.commit());
+        let outcome = self.apply_all(requests, &mut answered, &mut changed).and_then(|()| self.store.commit());
         if let Err(error) = outcome {
             self.store.rollback();
             self.stale = true;
+            self.keep_clocks();
             for (workflow_id, before) in std::mem::take(&mut self.defined).into_iter().rev() {
                 self.catalog.set_versions(workflow_id, before)?;
             }
@@ -190,14 +201,20 @@ impl Engine {
                 return Err(error);
             }
         }
+        self.clocks.clear();
         self.drop_outdated_effects();
-        for (seq, results) in &answered {
+        for (seq, results) in changed.iter().filter_map(|place| answered.get(*place)) {
             self.repeats.remember(*seq, results);
         }
         Ok(answered)
     }
 
-    fn apply_all(&mut self, requests: &[&[u8]], answered: &mut Vec<(u64, Results)>) -> Result<()> {
+    fn apply_all(
+        &mut self,
+        requests: &[&[u8]],
+        answered: &mut Vec<(u64, Results)>,
+        changed: &mut Vec<usize>,
+    ) -> Result<()> {
         for text in requests {
             let request = match parse_request(text) {
                 Ok(request) => request,
@@ -206,12 +223,16 @@ impl Engine {
                     continue;
                 }
             };
-            let seen = self.repeats.answer(request.seq);
+            let only_asks = request.only_asks();
+            let seen = self.repeats.answer(request.seq).filter(|_| !only_asks);
             let earlier = || answered.iter().find(|(seq, _)| *seq == request.seq && *seq != 0).cloned();
             let results = match seen.or_else(|| earlier().map(|(_, results)| results)) {
                 Some(results) => results,
                 None => Ok(self.apply(&request)?),
             };
+            if !only_asks {
+                changed.push(answered.len());
+            }
             answered.push((request.seq, results));
         }
         if self.timers_changed {

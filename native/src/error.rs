@@ -76,7 +76,7 @@ codes! {
         RunIdInvalid = "run_id_invalid",
         /// An idempotency key, reason or other text is empty or too long.
         TextInvalid = "text_invalid",
-        /// The database path cannot be used: a directory, or in a directory that does not exist.
+        /// The database path cannot be used: it is a directory, or its directory, which is made if it is missing, cannot be made.
         PathInvalid = "path_invalid",
         /// The file is not a SQLite database.
         NotADatabase = "not_a_database",

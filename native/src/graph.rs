@@ -159,6 +159,11 @@ impl Graph {
         &self.nodes[id as usize]
     }
 
+    /// What its nodes say of circuits.
+    pub fn circuits(&self) -> impl Iterator<Item = &CircuitPolicy> {
+        self.nodes.iter().filter_map(|node| node.circuit.as_ref())
+    }
+
     /// The node of a name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
         self.by_name.get(name).copied()

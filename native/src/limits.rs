@@ -24,8 +24,10 @@ limits! {
     REQUEST_BYTES_PER_COMMIT = 16 << 20;
     /// Bytes of answers the host has not taken yet; beyond it the engine thread waits before it takes more work.
     ANSWER_BYTES_QUEUED = 256 << 20;
-    /// Answers kept, to be given again to a repeated request.
+    /// Answers kept, to be given again to a repeated request; not of requests that only ask.
     ANSWERS_REMEMBERED = 64;
+    /// Bytes of all answers kept; without its answer a repeated request is refused with `request_repeated`.
+    ANSWER_BYTES_REMEMBERED = 16 << 20;
     /// Bytes of one recorded value: a payload, an output, an error.
     VALUE_BYTES = 4 << 20;
     /// Nesting of one recorded value.
@@ -121,6 +123,8 @@ limits! {
     SUSPECT_QUIET_MS = 500;
     /// Timers fired in one commit; the rest follow in the next.
     TIMERS_PER_COMMIT = 4_096;
+    /// Milliseconds for which an ended run is kept on, again and again, while the run that waits for it is stuck.
+    STUCK_CHILD_MS = 3_600_000;
     /// Runs in one page of a list.
     LIST_ROWS = 1_000;
     /// Attempts in one page of a run's history.

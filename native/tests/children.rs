@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{World, live, node, step};
+use harness::{Mode, World, live, node, step};
 use serde_json::{Value, json};
 
 fn subflow(more: Value) -> Value {
@@ -240,4 +240,61 @@ fn a_child_is_found_when_its_parent_wakes_in_a_process_that_has_just_begun() {
         world.finish(&child, "work", 1);
         assert_eq!(world.output(&parent), 1);
     });
+}
+
+/// A parent that is stuck, with a child that has ended since.
+fn stuck_family(world: &mut World) -> (String, String) {
+    world.define(json!({ "id": "child", "retention_ms": 1_000, "nodes": [step("work")] }));
+    world.define(parent_with("first"));
+    let parent = world.start("parent");
+    world.finish(&parent, "first", 1);
+    let child = child_of(world, &parent);
+    // A release that no longer has the step the parent has passed.
+    world.define(parent_with("other"));
+    world.kill();
+    world.finish(&child, "work", 7);
+    assert_eq!(world.status(&parent), "stuck");
+    (parent, child)
+}
+
+fn parent_with(first: &str) -> Value {
+    json!({ "id": "parent", "nodes": [step(first), subflow(json!({})), step("after")] })
+}
+
+#[test]
+fn a_child_is_kept_until_its_stuck_parent_can_be_told() {
+    let mut world = World::new(Mode::AsTold);
+    let (parent, child) = stuck_family(&mut world);
+    world.advance(10_000_000);
+    assert_eq!(world.status(&child), "completed");
+    world.define(parent_with("first"));
+    world.kill();
+    assert_eq!(world.recorded(&parent, "call"), 7);
+    world.advance(3_600_000);
+    assert_eq!(world.status(&child), "gone");
+    world.finish(&parent, "after", 9);
+    assert_eq!(world.output(&parent), 9);
+}
+
+#[test]
+fn a_child_that_is_gone_before_its_parent_could_be_told_fails_the_parents_node() {
+    let mut world = World::new(Mode::AsTold);
+    let (parent, child) = stuck_family(&mut world);
+    // As a version did that removed it when its time was over.
+    world.tamper(
+        "DELETE FROM timers WHERE run_id IN (SELECT id FROM workflow_runs WHERE workflow_id = 'child');
+         DELETE FROM steps WHERE run_id IN (SELECT id FROM workflow_runs WHERE workflow_id = 'child');
+         DELETE FROM workflow_runs WHERE workflow_id = 'child';",
+    );
+    world.define(parent_with("first"));
+    world.kill();
+    let error = world.error(&parent);
+    assert_eq!(error["code"], "subflow_removed", "{error}");
+    assert!(error["message"].as_str().unwrap().contains(&child), "{error}");
+    // It can be taken up again, with a new child.
+    world.command(json!({ "retry": { "run": parent } }));
+    let again = child_of(&mut world, &parent);
+    world.finish(&again, "work", 8);
+    world.finish(&parent, "after", 9);
+    assert_eq!(world.output(&parent), 9);
 }

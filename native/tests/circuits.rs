@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{World, live, node};
+use harness::{Mode, World, live, node};
 use serde_json::{Value, json};
 
 fn define(world: &mut World, more: Value) {
@@ -156,4 +156,27 @@ fn a_probe_that_is_cancelled_lets_the_next_one_probe() {
         world.finish(&next, "pay", 1);
         assert_eq!(world.output(&next), 1);
     });
+}
+
+#[test]
+fn a_circuit_that_opened_while_the_clock_was_ahead_is_open_for_its_time_when_it_is_corrected() {
+    for is_down in [false, true] {
+        let mut world = World::new(Mode::AsTold);
+        define(&mut world, json!({}));
+        world.now_ms += 365 * 24 * 3_600_000;
+        fail_runs(&mut world, 2);
+        world.now_ms -= 365 * 24 * 3_600_000;
+        if is_down {
+            world.kill()
+        } else {
+            world.advance(0)
+        }
+        world.advance(999);
+        let early = world.start("orders");
+        assert_eq!(code(&mut world, &early), "circuit_open");
+        world.advance(1);
+        let probe = world.start("orders");
+        world.finish(&probe, "pay", 1);
+        assert_eq!(world.output(&probe), 1);
+    }
 }

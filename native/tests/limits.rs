@@ -233,6 +233,85 @@ fn runs_whose_time_came_while_no_process_was_there_do_not_begin_all_at_once() {
     });
 }
 
+const YEAR_MS: i64 = 365 * 24 * 3_600_000;
+
+/// The clock is corrected: while the process lives, or while none does.
+fn correct_clock(world: &mut World, back_ms: i64, is_down: bool) {
+    world.now_ms -= back_ms;
+    if is_down { world.kill() } else { world.offer(100) }
+}
+
+#[test]
+fn what_began_while_the_clock_was_ahead_counts_as_begun_when_it_is_corrected() {
+    for is_down in [false, true] {
+        let mut world = World::new(Mode::AsTold);
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 2, "per_ms": 1_000 } })));
+        world.now_ms += YEAR_MS;
+        for _ in 0..2 {
+            let run = world.start("orders");
+            world.finish(&run, "work", 1);
+        }
+        correct_clock(&mut world, YEAR_MS, is_down);
+        let run = world.start("orders");
+        assert!(world.executing(&run).is_empty(), "two have just begun");
+        world.advance(1_000);
+        assert_eq!(world.executing(&run), ["work"]);
+    }
+}
+
+#[test]
+fn what_was_reserved_while_the_clock_was_ahead_is_reserved_again_when_it_is_corrected() {
+    for is_down in [false, true] {
+        let mut world = World::new(Mode::AsTold);
+        world.define(workflow("orders", json!({ "rate_limit": { "count": 1, "per_ms": 1_000 } })));
+        world.now_ms += YEAR_MS;
+        let first = world.start("orders");
+        world.finish(&first, "work", 1);
+        let delayed = world.start_with(json!({ "workflow": "orders", "delay_ms": 3_600_000 }));
+        let other = world.start_with(json!({ "workflow": "orders", "rate_key": "other" }));
+        world.finish(&other, "work", 1);
+        let mut runs = vec![world.start("orders"), world.start("orders")];
+        correct_clock(&mut world, YEAR_MS, is_down);
+        runs.push(world.start("orders"));
+        let began_at_ms = world.now_ms;
+        let began = begin_as_time_goes(&mut world, &runs, began_at_ms + 5_000);
+        let after = |ms: i64| began_at_ms + ms;
+        assert_eq!(began, [(0, after(1_000)), (1, after(2_000)), (2, after(3_000))]);
+        assert!(world.executing(&delayed).is_empty(), "a delay is not over before its time");
+        // They begin the same way in the next process, and do all that follows.
+        world.kill();
+        for run in &runs {
+            world.finish(run, "work", 1);
+            assert_eq!(world.status(run), "completed");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_steps_back_a_little_takes_no_reservation_back() {
+    let mut world = World::new(Mode::AsTold);
+    world.define(workflow("orders", json!({ "rate_limit": { "count": 2, "per_ms": 1_000 } })));
+    world.now_ms = 10_000;
+    let runs: Vec<String> = (0..6).map(|_| world.start("orders")).collect();
+    correct_clock(&mut world, 900, true);
+    let at_ms: Vec<i64> = runs[2..].iter().map(|run| world.inspect(run)["start_at_ms"].as_i64().unwrap()).collect();
+    assert_eq!(at_ms, [11_000, 11_000, 12_000, 12_000]);
+}
+
+#[test]
+fn a_run_that_was_reserved_ahead_sleeps_for_as_long_as_it_is_to() {
+    let mut world = World::new(Mode::AsTold);
+    let nodes = json!([node("sleep", "rest", json!({ "duration_ms": 100 })), step("work")]);
+    world.define(json!({ "id": "orders", "nodes": nodes, "rate_limit": { "count": 1, "per_ms": 1_000 } }));
+    world.now_ms += YEAR_MS;
+    let runs = [world.start("orders"), world.start("orders"), world.start("orders")];
+    correct_clock(&mut world, YEAR_MS, false);
+    world.advance(1_000);
+    world.kill();
+    world.advance(100);
+    assert_eq!(world.executing(&runs[1]), ["work"]);
+}
+
 #[test]
 fn a_rate_limit_counts_every_rate_key_apart() {
     live(|world| {

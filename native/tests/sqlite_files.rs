@@ -9,7 +9,7 @@ use std::process::Command;
 use cronflow::error::{Class, Code, Error};
 use cronflow::ids::RunId;
 use cronflow::model::{NewRun, Origin, RunFilter, RunStatus, Write};
-use cronflow::store::{Durability, SqliteStore, Store};
+use cronflow::store::{Durability, SqliteStore, Store, secret_beside};
 
 fn open(path: &Path) -> Result<SqliteStore, Error> {
     SqliteStore::open(path, Durability::Full)
@@ -144,6 +144,35 @@ fn a_second_owner_is_told_who_the_first_is() {
     assert!(error.message.contains(&format!("process {}", std::process::id())), "{error}");
     drop(owner);
     open(&path).unwrap();
+}
+
+#[test]
+fn a_link_to_a_database_is_that_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = directory.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let (file, link) = (elsewhere.join("real.db"), directory.path().join("link.db"));
+    // Also before there is a file.
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let store = open(&link).unwrap();
+    assert!(refused(&file).message.contains(&format!("process {}", std::process::id())));
+    assert_eq!(refused(&link).code, Code::DatabaseOwned);
+    let secret = secret_beside(&link).unwrap();
+    drop(store);
+    let through_its_directory = directory.path().join("other");
+    std::os::unix::fs::symlink(&elsewhere, &through_its_directory).unwrap();
+    let _store = open(&file).unwrap();
+    assert_eq!(refused(&through_its_directory.join("real.db")).code, Code::DatabaseOwned);
+    assert_eq!(secret_beside(&file).unwrap(), secret);
+    assert_eq!(secret_beside(&through_its_directory.join("real.db")).unwrap(), secret);
+}
+
+#[test]
+fn a_store_that_is_closed_leaves_no_log_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path(), 3);
+    assert!(!directory.path().join("cronflow.db-wal").exists());
+    assert_eq!(open(&path).unwrap().list(&RunFilter { limit: 10, ..RunFilter::default() }).unwrap().len(), 3);
 }
 
 #[test]

@@ -15,7 +15,7 @@ export const CODES = {
   not_a_number: { class: "invalid", meaning: "A value that is to be added to is not a number." },
   run_id_invalid: { class: "invalid", meaning: "A run id is not of the form `run_…`." },
   text_invalid: { class: "invalid", meaning: "An idempotency key, reason or other text is empty or too long." },
-  path_invalid: { class: "invalid", meaning: "The database path cannot be used: a directory, or in a directory that does not exist." },
+  path_invalid: { class: "invalid", meaning: "The database path cannot be used: it is a directory, or its directory, which is made if it is missing, cannot be made." },
   not_a_database: { class: "invalid", meaning: "The file is not a SQLite database." },
   database_foreign: { class: "invalid", meaning: "The file is a SQLite database of another application." },
   database_newer: { class: "invalid", meaning: "The file was written by a newer version of the engine." },
@@ -67,8 +67,10 @@ export const LIMITS = {
   REQUEST_BYTES_PER_COMMIT: 16777216,
   /** Bytes of answers the host has not taken yet; beyond it the engine thread waits before it takes more work. */
   ANSWER_BYTES_QUEUED: 268435456,
-  /** Answers kept, to be given again to a repeated request. */
+  /** Answers kept, to be given again to a repeated request; not of requests that only ask. */
   ANSWERS_REMEMBERED: 64,
+  /** Bytes of all answers kept; without its answer a repeated request is refused with `request_repeated`. */
+  ANSWER_BYTES_REMEMBERED: 16777216,
   /** Bytes of one recorded value: a payload, an output, an error. */
   VALUE_BYTES: 4194304,
   /** Nesting of one recorded value. */
@@ -163,6 +165,8 @@ export const LIMITS = {
   SUSPECT_QUIET_MS: 500,
   /** Timers fired in one commit; the rest follow in the next. */
   TIMERS_PER_COMMIT: 4096,
+  /** Milliseconds for which an ended run is kept on, again and again, while the run that waits for it is stuck. */
+  STUCK_CHILD_MS: 3600000,
   /** Runs in one page of a list. */
   LIST_ROWS: 1000,
   /** Attempts in one page of a run's history. */

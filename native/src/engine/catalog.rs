@@ -43,6 +43,11 @@ impl Catalog {
         self.defined.keys().cloned().collect()
     }
 
+    /// All definitions the host has given.
+    pub fn graphs(&self) -> impl Iterator<Item = &Graph> {
+        self.defined.values().flat_map(|versions| versions.iter()).map(|graph| &**graph)
+    }
+
     /// Sets or takes back the definitions of a workflow.
     pub fn set_versions(&mut self, workflow_id: String, versions: Option<Versions>) -> Result<()> {
         match versions {

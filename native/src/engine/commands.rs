@@ -73,6 +73,8 @@ impl Engine {
         self.catalog.set_versions(workflow_id.clone(), Some(versions.into()))?;
         self.defined.push((workflow_id.clone(), before.clone()));
         self.define_schedules(&workflow_id, &schedules, now_ms)?;
+        self.put_starts_right(&workflow_id, now_ms)?;
+        self.put_circuits_right(now_ms)?;
         if before.is_none() {
             self.take_up(&workflow_id, now_ms)?;
         }
@@ -108,10 +110,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Children that ended while their run was stuck have told nobody.
+    /// Children that ended while their run was stuck have told nobody. One that is gone has ended, too.
     fn tell_of_children(&mut self, active: &Active) -> Result<()> {
         for child in active.run.children() {
-            if self.store.run(child)?.is_some_and(|row| row.status.is_final()) {
+            if self.store.run(child)?.is_none_or(|row| row.status.is_final()) {
                 self.needs.push_back((child, Need::TellParent(active.run.id)));
             }
         }

@@ -137,11 +137,11 @@ impl Engine {
     }
 
     fn tell_parent(&mut self, parent: RunId, child: RunId, now_ms: i64) -> Result<()> {
-        let row = self.store.run(child)?.ok_or_else(|| Error::bug(format!("run {child} is not stored")))?;
+        let row = self.store.run(child)?;
         let Some(active) = self.active_or_read(parent, now_ms)? else { return Ok(()) };
-        let error = child_error(&row);
-        let result = match row.status {
-            RunStatus::Completed => Ok(row.output.as_deref()),
+        let error = row.as_ref().map_or_else(|| child_gone(child), child_error);
+        let result = match &row {
+            Some(row) if row.status == RunStatus::Completed => Ok(row.output.as_deref()),
             _ => Err(&*error),
         };
         let slot_free = self.slots.is_free_for(&active) && self.is_defined(&active);
@@ -153,6 +153,15 @@ impl Engine {
         let active = self.activate(id, now_ms)?;
         Ok(active.filter(|active| active.run.status != RunStatus::Stuck))
     }
+}
+
+/// Why the node of a child has failed of which nobody knows any more how it ended.
+fn child_gone(child: RunId) -> Arc<str> {
+    let message = format!(
+        "run {child} is no longer stored, and this run was stuck when it ended: nobody knows how; retry this run to start \
+         the subflow again"
+    );
+    machine::error_json("subflow_removed", &message)
 }
 
 /// Why the node of a child that did not complete has failed: for the child's own reason, unless it was cancelled.

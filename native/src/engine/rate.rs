@@ -7,6 +7,11 @@
 //! A run that could not begin when its time came, because no process was there, takes back its reservation and all
 //! later ones; whoever has none when its time comes reserves again. So what was held up does not begin all at once.
 //! While its workflow is paused nothing reserves and nothing begins: it is late when the pause is over.
+//!
+//! The host's clock may have been ahead, in this process or in one before. What has begun then counts as having begun
+//! when that is noticed, and what is reserved later than the limit can have led to is taken back.
+
+use std::collections::BTreeMap;
 
 use super::{Active, Engine};
 use crate::error::Result;
@@ -53,6 +58,43 @@ impl Engine {
         let at_ms = self.reserve_start(&graph, &key, now_ms)?;
         self.transition(active, Event::Reserved { at_ms }, now_ms, false)?;
         if at_ms > now_ms { Ok(None) } else { self.activate(id, now_ms) }
+    }
+
+    /// Puts right what was recorded under the limit of a workflow while the host's clock was ahead of now.
+    pub(super) fn put_starts_right(&mut self, workflow_id: &str, now_ms: i64) -> Result<()> {
+        let graph = self.catalog.versions(workflow_id).and_then(|versions| versions.last());
+        let Some(limit) = graph.and_then(|graph| graph.definition.rate_limit) else { return Ok(()) };
+        let soon_ms = now_ms.saturating_add(limits::CLOCK_BACK_MS as i64);
+        self.store.move_begun_starts(workflow_id, soon_ms, now_ms)?;
+        let per_ms = i64::try_from(limit.per_ms).unwrap_or(i64::MAX);
+        let mut reserved: BTreeMap<String, i64> = BTreeMap::new();
+        let mut taken_back: BTreeMap<(String, i64), u64> = BTreeMap::new();
+        for (key, at_ms) in self.store.reservations(workflow_id, soon_ms)? {
+            // So many may begin in each stretch of time from now on: the first is at most one stretch away.
+            let earlier = reserved.entry(key.clone()).or_default();
+            let latest_ms = soon_ms.saturating_add(per_ms.saturating_mul(*earlier / i64::from(limit.count) + 1));
+            *earlier += 1;
+            if at_ms > latest_ms {
+                *taken_back.entry((key, at_ms)).or_default() += 1;
+            }
+        }
+        for (key, at_ms) in taken_back.keys() {
+            self.store.drop_starts(workflow_id, key, *at_ms)?;
+        }
+        if taken_back.is_empty() {
+            return Ok(());
+        }
+        for (key, timer) in self.store.limited_runs(workflow_id, soon_ms)? {
+            // One without a reservation has a delay, which is not over.
+            let Some(left) = taken_back.get_mut(&(key, timer.due_at_ms)).filter(|left| **left > 0) else { continue };
+            *left -= 1;
+            // It is read again, and reserves again.
+            self.active.remove(&timer.run);
+            self.store.write(&Write::Reserve(timer.run, now_ms))?;
+            self.store.write(&Write::SetTimer(timer.run, Some(now_ms)))?;
+            self.timers_changed = true;
+        }
+        Ok(())
     }
 
     /// What a pause has kept from beginning is due again.

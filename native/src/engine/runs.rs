@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::{Active, Engine, query};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::RunId;
 use crate::limits;
 use crate::machine::{self, DefinitionChanged, Ended, Event, Run, Secret, Slot, Stage, Transition, Turn};
-use crate::model::{Output, RunSummary, Write};
+use crate::model::{Output, RunStatus, RunSummary, Write};
 use crate::protocol::Effect;
 
 /// How a stored run is made one in memory.
@@ -43,7 +43,13 @@ impl Engine {
                 // An earlier timer of this batch has moved it.
                 self.settle(active.run.stage, active);
             } else if active.run.stage == Stage::Ended {
-                self.store.delete_run(timer.run)?;
+                match self.has_stuck_parent(&active)? {
+                    true => {
+                        let due_at_ms = machine::later(now_ms, limits::STUCK_CHILD_MS);
+                        self.store.write(&Write::SetTimer(timer.run, Some(due_at_ms)))?;
+                    }
+                    false => self.store.delete_run(timer.run)?,
+                }
             } else if let Some(active) = self.begin_limited(active, now_ms)? {
                 let slot_free = self.slots.is_free_for(&active) && self.is_defined(&active);
                 self.transition(active, Event::Ticked, now_ms, slot_free)?;
@@ -52,6 +58,12 @@ impl Engine {
         }
         self.timers_changed = true;
         Ok(())
+    }
+
+    /// Whether a run may have ended without the one that waits for it having been told.
+    fn has_stuck_parent(&mut self, active: &Active) -> Result<bool> {
+        let Some(parent) = active.run.parent else { return Ok(false) };
+        Ok(self.store.run(parent)?.is_some_and(|row| row.status == RunStatus::Stuck))
     }
 
     pub(super) fn admit(&mut self, now_ms: i64) -> Result<()> {
@@ -86,10 +98,10 @@ impl Engine {
         let applied = machine::apply(&mut active.run, event, &mut turn);
         self.circuits = turn.circuits;
         let ended = turn.out.ended;
-        if applied.is_ok() {
-            self.carry_out(active.run.id, turn.out)?;
-        }
+        let carried_out = if applied.is_ok() { self.carry_out(active.run.id, turn.out) } else { Ok(()) };
+        // Even if the store has failed: since when the host has its attempts is known here only.
         self.settle(before, active);
+        carried_out?;
         applied.map(|()| ended)
     }
 
@@ -103,6 +115,12 @@ impl Engine {
 
     /// Stores the writes, and keeps the effects for after the commit.
     pub(super) fn carry_out(&mut self, run: RunId, mut out: Transition<'_>) -> Result<()> {
+        for (fence, clock) in out.clocks_over.drain(..) {
+            if let Some(due_at_ms) = clock.deadline_ms {
+                self.attempt_deadlines.remove(&(due_at_ms, run, fence));
+            }
+            self.clocks_over.insert((run, fence), clock);
+        }
         for write in &mut out.writes {
             match write {
                 Write::InsertStep(step) => {
@@ -131,9 +149,6 @@ impl Engine {
             self.effects.extend(known.map(|json| Effect::Known(json.into())));
         }
         self.effects.append(&mut out.effects);
-        for (due_at_ms, fence) in out.deadlines_over {
-            self.attempt_deadlines.remove(&(due_at_ms, run, fence));
-        }
         self.attempt_deadlines.extend(out.deadlines.iter().map(|(due_at_ms, fence)| (*due_at_ms, run, *fence)));
         self.needs.extend(out.needs.into_iter().map(|need| (run, need)));
         Ok(())
@@ -236,7 +251,7 @@ impl Engine {
     }
 
     /// Reads a run. An open run follows the definition this process has, if it begins with the steps the run has
-    /// passed; if not, the run is parked as stuck.
+    /// passed; if not, or if it does not fit its own definition, the run is parked as stuck.
     pub(super) fn load(&mut self, id: RunId) -> Result<Option<Active>> {
         self.read(id, machine::restore)
     }
@@ -266,14 +281,28 @@ impl Engine {
                 self.read.insert(id);
                 Ok(Some(Active { run, graph }))
             }
-            Err(changed) if graph.id == pinned => {
-                Err(Error::corrupt(format!("run {id} does not fit its definition: {}", changed.message)))
+            Err(_) if summary.status == RunStatus::Stuck => {
+                Ok(Some(Active { run: machine::stuck(&summary, &graph), graph }))
+            }
+            Err(misfit) if graph.id == pinned => {
+                self.carry_out(id, machine::park_damaged(id, &misfit))?;
+                Ok(None)
             }
             Err(changed) => {
                 self.carry_out(id, machine::park(id, &changed))?;
                 Ok(None)
             }
         }
+    }
+
+    /// A transaction has failed: the host has what it had, since when it has had it.
+    pub(super) fn keep_clocks(&mut self) {
+        let attempts = self
+            .active
+            .values()
+            .flat_map(|active| active.run.executing().map(|attempt| ((active.run.id, attempt.fence), attempt.clock())));
+        self.clocks.extend(attempts);
+        self.clocks.extend(self.clocks_over.drain());
     }
 
     /// Reads every ready run again after a failed commit. What was executing still is: the host did not die. If the
@@ -288,8 +317,11 @@ impl Engine {
         self.timers_changed = true;
         let before = std::mem::take(&mut self.circuits);
         self.recall()?;
+        // That the clock has gone back may have been noticed by a transaction that failed.
+        self.put_circuits_right(now_ms)?;
         for workflow_id in self.catalog.workflow_ids() {
             self.recall_schedules(&workflow_id, now_ms)?;
+            self.put_starts_right(&workflow_id, now_ms)?;
             for id in self.store.ready_runs(&workflow_id)? {
                 let Some(mut active) = self.load(id)? else { continue };
                 if active.run.stage == Stage::Executing {
@@ -297,7 +329,7 @@ impl Engine {
                     let circuits = std::mem::take(&mut self.circuits);
                     let out = Transition::default();
                     let mut turn = Turn { graph: &graph, now_ms, slot: Slot::Taken, secret: &secret, circuits, out };
-                    machine::begin_attempts(&mut active.run, &mut turn);
+                    machine::begin_attempts(&mut active.run, &self.clocks, &mut turn);
                     self.circuits = turn.circuits;
                     self.carry_out(id, turn.out)?;
                 }

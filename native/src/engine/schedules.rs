@@ -100,8 +100,9 @@ impl Engine {
         self.schedules_due.clear();
         for workflow_id in self.catalog.workflow_ids() {
             self.recall_schedules(&workflow_id, now_ms)?;
+            self.put_starts_right(&workflow_id, now_ms)?;
         }
-        Ok(())
+        self.put_circuits_right(now_ms)
     }
 
     /// Looks at the schedules that are due, as many as one commit may.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::circuit::{self, Verdict};
 use super::path::{Attempt, Failure, Last, Wait};
-use super::{Outcome, PathId, Run, Turn, error_json, flow, later, retry, run, wait};
+use super::{Clock, Outcome, PathId, Run, Turn, error_json, flow, later, retry, run, wait};
 use crate::graph::{Graph, Kind};
 use crate::ids::RunId;
 use crate::limits;
@@ -86,18 +86,17 @@ pub fn hand_out(run: &mut Run, at: PathId, turn: &mut Turn<'_>) {
             return failed(run, at, handler, failure, true, turn);
         }
     }
-    mark_handed_out(run, at, timeout_ms, turn);
+    mark_handed_out(run, at, Clock::start(turn.now_ms, timeout_ms), turn);
     if let Some(effect) = execute_effect(run, at, turn.graph, turn.secret) {
         turn.effect(effect);
     }
 }
 
-/// Starts the clock of an attempt.
-pub fn mark_handed_out(run: &mut Run, at: PathId, timeout_ms: Option<u64>, turn: &mut Turn<'_>) {
+/// The host has an attempt.
+pub fn mark_handed_out(run: &mut Run, at: PathId, clock: Clock, turn: &mut Turn<'_>) {
     let Some(attempt) = &mut run.paths[at].attempt else { return };
     attempt.handed_out = true;
-    attempt.started_at_ms = turn.now_ms;
-    attempt.deadline_ms = timeout_ms.map(|timeout_ms| later(turn.now_ms, timeout_ms));
+    (attempt.started_at_ms, attempt.deadline_ms) = (clock.started_at_ms, clock.deadline_ms);
     if let Some(deadline_ms) = attempt.deadline_ms {
         turn.out.deadlines.push((deadline_ms, attempt.fence));
     }
@@ -415,11 +414,7 @@ pub fn record<'a>(run: &mut Run, at: PathId, ending: Ending<'a>, turn: &mut Turn
     let graph = turn.graph;
     let is_hook = ending.handler.is_hook();
     let attempt = path.attempt.as_ref().filter(|attempt| attempt.handed_out && attempt.handler == ending.handler);
-    if let Some(attempt) = attempt
-        && let Some(deadline_ms) = attempt.deadline_ms
-    {
-        turn.out.deadlines_over.push((deadline_ms, attempt.fence));
-    }
+    turn.out.clocks_over.extend(attempt.map(|attempt| (attempt.fence, attempt.clock())));
     let started_at_ms =
         attempt.filter(|_| ending.status != StepStatus::Interrupted).map(|attempt| attempt.started_at_ms);
     // What was completed before a run was taken up again keeps its place, for its output is read from there.

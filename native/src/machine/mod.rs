@@ -41,8 +41,8 @@ use std::sync::Arc;
 pub use circuit::{Circuit, Circuits};
 use path::Paths;
 pub use path::{Attempt, Path, PathId, Wait};
-pub use restore::{DefinitionChanged, restore, retried_steps, take_up};
-pub use run::{Beginning, begin_attempts, execute_effects, park, settle, start};
+pub use restore::{DefinitionChanged, restore, retried_steps, stuck, take_up};
+pub use run::{Beginning, begin_attempts, execute_effects, park, park_damaged, settle, start};
 pub use schedule::{Schedule, Surroundings, poll_backoff_ms};
 pub use token::{Secret, hash as token_hash};
 pub use wait::{filters, look_again};
@@ -311,11 +311,30 @@ pub struct Transition<'a> {
     pub needs: Vec<Need>,
     /// Attempts handed out that may take too long: when, and which.
     pub deadlines: Vec<(i64, u64)>,
-    /// Such attempts that have ended.
-    pub deadlines_over: Vec<(i64, u64)>,
+    /// Attempts that the host had and that have ended, each with its clock.
+    pub clocks_over: Vec<(u64, Clock)>,
     /// What became of the attempt that has ended.
     pub ended: Ended,
 }
+
+/// Since when the host has had an attempt, and when it has taken too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// Since when.
+    pub started_at_ms: i64,
+    /// When it has taken too long.
+    pub deadline_ms: Option<i64>,
+}
+
+impl Clock {
+    /// That of an attempt which is handed out now.
+    fn start(now_ms: i64, timeout_ms: Option<u64>) -> Clock {
+        Clock { started_at_ms: now_ms, deadline_ms: timeout_ms.map(|timeout_ms| later(now_ms, timeout_ms)) }
+    }
+}
+
+/// The clocks of attempts by run and fence.
+pub type Clocks = std::collections::HashMap<(RunId, u64), Clock>;
 
 /// What became of an attempt whose end was reported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -439,6 +458,6 @@ pub fn error_json(code: &str, message: &str) -> Arc<str> {
 }
 
 /// A time after `now_ms`. Durations are bounded (limits.rs), so this cannot overflow for any sane clock.
-fn later(now_ms: i64, duration_ms: u64) -> i64 {
+pub fn later(now_ms: i64, duration_ms: u64) -> i64 {
     now_ms.saturating_add(i64::try_from(duration_ms).unwrap_or(i64::MAX))
 }

@@ -84,6 +84,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Since when the host has it.
+    pub fn clock(&self) -> super::Clock {
+        super::Clock { started_at_ms: self.started_at_ms, deadline_ms: self.deadline_ms }
+    }
+
     /// A filter of a run that was read has yet to be given its event: the history has only its failures.
     pub fn wants_event(&self) -> bool {
         self.handler == Handler::Filter && self.event.is_none()

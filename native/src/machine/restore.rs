@@ -35,6 +35,17 @@ pub fn take_up(summary: &RunSummary, graph: &Graph, secret: &Secret) -> Result<R
     read(summary, graph, secret, true)
 }
 
+/// The same for a run that is stuck and does not fit even its own definition: it goes on with nothing, and can be ended.
+pub fn stuck(summary: &RunSummary, graph: &Graph) -> Run {
+    let mut run = Run::new(Beginning::of(summary), graph);
+    run.arrivals.clear();
+    run.status = summary.status;
+    run.stage = Stage::Ended;
+    run.timer_due_at_ms = summary.timer_due_at_ms;
+    run.sequence = summary.steps.last().map_or(1, |step| step.sequence + 1);
+    run
+}
+
 fn read(summary: &RunSummary, graph: &Graph, secret: &Secret, is_new: bool) -> Result<Run, DefinitionChanged> {
     let mut turn = Turn {
         graph,
@@ -74,7 +85,11 @@ fn pass(run: &mut Run, summary: &RunSummary, is_new: bool, turn: &mut Turn<'_>) 
         if is_over || !after.is_empty() || has_completed {
             run.paths[Paths::ROOT].wait = Wait::Nothing;
             run.arrivals.push_back(Paths::ROOT);
-            goes_on_at_ms = if has_completed { goes_on_at_ms } else { goes_on_at_ms.max(start_at_ms) };
+            goes_on_at_ms = match before.last() {
+                None => start_at_ms,
+                Some(_) if has_completed => goes_on_at_ms,
+                Some(marker) => marker.finished_at_ms.max(start_at_ms),
+            };
         }
     }
     let mut expected = Expected::new();

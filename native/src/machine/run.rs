@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::path::{Failure, Path, Paths, Wait};
 use super::{
-    DefinitionChanged, Mocks, Need, Run, Secret, Slot, Stage, Transition, Turn, attempt, error_json, flow, later, wait,
+    Clock, Clocks, DefinitionChanged, Mocks, Need, Run, Secret, Slot, Stage, Transition, Turn, attempt, error_json,
+    flow, later, wait,
 };
+use crate::error::Code;
 use crate::graph::Graph;
 use crate::ids::RunId;
 use crate::limits;
@@ -61,7 +63,8 @@ impl Run {
             completed_at: None,
             arrivals: VecDeque::new(),
         };
-        let begins_later = beginning.start_at_ms.filter(|start_at_ms| *start_at_ms > beginning.created_at_ms);
+        // It may be before the run was started: by a clock that was ahead.
+        let begins_later = beginning.start_at_ms;
         let wait = begins_later.map_or(Wait::Nothing, |until_ms| Wait::Start { until_ms });
         let root = run.paths.add(Path { node: graph.first(), wait, ..Path::default() });
         if begins_later.is_none() {
@@ -274,10 +277,10 @@ pub fn released(run: &mut Run, turn: &mut Turn<'_>) {
     run.stage = Stage::Queued;
     for path in run.paths.iter_mut() {
         if let Some(attempt) = &mut path.attempt {
-            attempt.handed_out = false;
-            if let Some(deadline_ms) = attempt.deadline_ms.take() {
-                turn.out.deadlines_over.push((deadline_ms, attempt.fence));
+            if std::mem::take(&mut attempt.handed_out) {
+                turn.out.clocks_over.push((attempt.fence, attempt.clock()));
             }
+            attempt.deadline_ms = None;
         }
     }
 }
@@ -359,25 +362,38 @@ fn ended_for_good(run: &mut Run, turn: &mut Turn<'_>) {
 
 /// The run cannot continue under the workflow's new definition: a person decides.
 pub fn park(id: RunId, changed: &DefinitionChanged) -> Transition<'static> {
+    stop(id, "definition_changed", &changed.message)
+}
+
+/// The run does not fit the definition that it has followed: what is stored of it is damaged, and of no other run.
+pub fn park_damaged(id: RunId, misfit: &DefinitionChanged) -> Transition<'static> {
+    let message = format!(
+        "what is stored of the run does not fit its own definition: {}; cancel it, or restore the database from a backup",
+        misfit.message
+    );
+    stop(id, Code::DatabaseCorrupt.as_str(), &message)
+}
+
+fn stop(id: RunId, code: &str, message: &str) -> Transition<'static> {
     Transition {
-        writes: vec![Write::ParkRun(id, error_json("definition_changed", &changed.message)), Write::SetTimer(id, None)],
+        writes: vec![Write::ParkRun(id, error_json(code, message)), Write::SetTimer(id, None)],
         effects: vec![Effect::Finished { run: id, status: RunStatus::Stuck, last: None }],
         ..Transition::default()
     }
 }
 
-/// Starts the clocks of the attempts of a run that was read while the host executes it.
-pub fn begin_attempts(run: &mut Run, turn: &mut Turn<'_>) {
+/// The host has the attempts of a run that was read: since when these clocks say, or from now on.
+pub fn begin_attempts(run: &mut Run, clocks: &Clocks, turn: &mut Turn<'_>) {
     let with_host: Vec<_> = run.paths.iter().filter(|(_, path)| path.attempt.is_some()).map(|(id, _)| id).collect();
     for at in with_host {
-        let handler =
-            run.paths[at].attempt.as_ref().filter(|attempt| attempt.handed_out).map(|attempt| attempt.handler);
-        let timeout_ms = match handler {
-            Some(Handler::Body) => turn.graph.node(run.paths[at].node).timeout_ms,
-            Some(_) => None,
-            None => continue,
+        let Some(attempt) = run.paths[at].attempt.as_ref().filter(|attempt| attempt.handed_out) else { continue };
+        let timeout_ms = match attempt.handler {
+            Handler::Body => turn.graph.node(run.paths[at].node).timeout_ms,
+            _ => None,
         };
-        attempt::mark_handed_out(run, at, timeout_ms, turn);
+        let known = clocks.get(&(run.id, attempt.fence)).copied();
+        let clock = known.unwrap_or_else(|| Clock::start(turn.now_ms, timeout_ms));
+        attempt::mark_handed_out(run, at, clock, turn);
         attempt::enter_circuit(run, at, turn);
     }
 }

@@ -25,6 +25,18 @@ pub struct Request<'a> {
     pub commands: Vec<&'a RawValue>,
 }
 
+impl Request<'_> {
+    /// Whether it only asks, so that it may simply be answered again. Without commands it lets time pass.
+    pub fn only_asks(&self) -> bool {
+        // A command is an object of one member, which says what it is.
+        let is_query = |text: &&RawValue| {
+            let member = text.get().trim_start_matches(['{', ' ', '\t', '\r', '\n']);
+            member.starts_with("\"query\"")
+        };
+        self.capacity.is_none() && !self.commands.is_empty() && self.commands.iter().all(is_query)
+    }
+}
+
 /// One thing to do.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -137,6 +137,10 @@ pub struct Auditor {
     counts: BTreeMap<String, u64>,
     /// When runs begin, by workflow and key of the rate limit.
     begins: BTreeMap<(String, String), Vec<i64>>,
+    /// The latest that the clock has shown since it went back.
+    begins_clock_ms: i64,
+    /// The earliest time to which it has gone back in this transaction.
+    back_to_ms: Option<i64>,
     published: BTreeMap<u64, Published>,
     /// Answers that were sent, by number, with what they say.
     answers: BTreeMap<u64, (Requested, bool)>,
@@ -188,6 +192,8 @@ impl Auditor {
             children: BTreeMap::new(),
             counts: BTreeMap::new(),
             begins: BTreeMap::new(),
+            begins_clock_ms: i64::MIN,
+            back_to_ms: None,
             published: BTreeMap::new(),
             answers: BTreeMap::new(),
             freed: BTreeMap::new(),
@@ -251,6 +257,7 @@ impl Auditor {
             self.lowest_ms = self.lowest_ms.min(now_ms);
         }
         self.latest_ms = self.latest_ms.max(now_ms);
+        self.bring_begins_back(batch.iter().map(|message| message.now_ms));
         self.trials.begin(batch.iter().map(|message| message.now_ms).min().unwrap_or(self.latest_ms));
         self.circuits_before.clone_from(&self.circuits);
         self.paused_before.clone_from(&self.paused);

@@ -107,14 +107,14 @@ impl Walk {
             rows: 0,
             latest_ms: begins_at_ms,
             copied,
-            is_asleep: begins_at_ms > row.created_at_ms,
+            is_asleep: row.start_at_ms.is_some(),
             never_began: false,
         }
     }
 
     /// When a run begins, as far as is known.
     pub fn begins_at_ms(row: &RunRow) -> i64 {
-        row.start_at_ms.unwrap_or(row.created_at_ms).max(row.created_at_ms)
+        row.start_at_ms.unwrap_or(row.created_at_ms)
     }
 
     fn begin(plan: &Plan, mocks: &BTreeMap<String, String>, run: RunId, now_ms: i64) -> Thread {

@@ -131,6 +131,9 @@ impl Store for FaultyStore {
         fn add_start(&mut self, workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()>;
         fn begin_start(&mut self, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
         fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
+        fn reservations(&mut self, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, i64)>>;
+        fn limited_runs(&mut self, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, Timer)>>;
+        fn move_begun_starts(&mut self, workflow_id: &str, after_ms: i64, to_ms: i64) -> Result<()>;
         fn schedules(&mut self, workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Result<Vec<ScheduleRow>>;
         fn schedule(&mut self, id: ScheduleId) -> Result<Option<ScheduleRow>>;
         fn schedule_named(&mut self, workflow_id: &str, name: &str) -> Result<Option<ScheduleRow>>;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
 
-/// The absolute path, in a directory that exists; a missing directory is created for its owner only.
+/// The path of the file itself, whatever links lead to it: so that one file has one owner and one key. What is missing,
+/// the file and directories, is created for its owner only.
 pub fn prepare_path(path: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(path).map_err(|error| file_error(path, &error))?;
     if path.is_dir() {
@@ -19,22 +20,32 @@ pub fn prepare_path(path: &Path) -> Result<PathBuf> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(directory).map_err(|error| file_error(directory, &error))?;
     }
-    Ok(path)
+    match resolved(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create_file(&path)?,
+        Err(error) => return Err(file_error(&path, &error)),
+        Ok(_) => {}
+    }
+    resolved(&path).map_err(|error| file_error(&path, &error))
+}
+
+/// Without links. Windows writes such a path in a form of its own.
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    if cfg!(windows) { path.metadata().and_then(|_| std::path::absolute(path)) } else { path.canonicalize() }
 }
 
 /// SQLite creates files readable by all; one that exists keeps its mode, and `-wal` and `-shm` follow it.
-pub fn create_file(path: &Path) -> Result<()> {
+fn create_file(path: &Path) -> Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     restrict(&mut options);
-    // Closed before SQLite opens the file, so that no lock of SQLite's is lost with it.
+    // Closed before anybody can have opened the file with SQLite, so that no lock of SQLite's is lost with it.
     options.open(path).map(drop).map_err(|error| file_error(path, &error))
 }
 
-/// The secret of a database, in `<database>-key` beside it: made when there is none. Kept apart, so that a copy of the
+/// The secret of a database that exists, in `<database>-key` beside it: made when there is none. Kept apart, so that a copy of the
 /// database gives nobody its tokens.
 pub fn secret_beside(database: &Path) -> Result<[u8; 32]> {
-    let mut path = std::path::absolute(database).map_err(|error| file_error(database, &error))?.into_os_string();
+    let mut path = resolved(database).map_err(|error| file_error(database, &error))?.into_os_string();
     path.push("-key");
     let path = PathBuf::from(path);
     if let Ok(stored) = std::fs::read(&path)

@@ -126,6 +126,12 @@ impl MemoryStore {
         self.starts.rows.range(of(i64::MIN, 0)..=of(i64::MAX, u32::MAX))
     }
 
+    fn put_start(&mut self, workflow_id: String, key: String, start: Start) {
+        let same_time = self.starts_of(&workflow_id, &key).filter(|(key, _)| key.2 == start.at_ms);
+        let number = same_time.map(|(key, _)| key.3 + 1).max().unwrap_or(0);
+        self.starts.put((workflow_id, key, start.at_ms, number), start.has_begun);
+    }
+
     fn approval_row(&self, place: &Place, approval: &Approval) -> Option<ApprovalRow> {
         let run = &self.runs.rows.get(&place.run)?.row;
         Some(ApprovalRow {
@@ -550,9 +556,7 @@ impl Store for MemoryStore {
     }
 
     fn add_start(&mut self, workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()> {
-        let same_time = self.starts_of(workflow_id, key).filter(|(key, _)| key.2 == start.at_ms);
-        let number = same_time.map(|(key, _)| key.3 + 1).max().unwrap_or(0);
-        self.starts.put((workflow_id.to_owned(), key.to_owned(), start.at_ms, number), start.has_begun);
+        self.put_start(workflow_id.to_owned(), key.to_owned(), start);
         let last_kept = self.starts_of(workflow_id, key).nth_back(keep as usize - 1).map(|(key, _)| key.2);
         let Some(last_kept) = last_kept else { return Ok(()) };
         let before_ms = last_kept.min(until_ms.saturating_add(1));
@@ -623,6 +627,33 @@ impl Store for MemoryStore {
         let reserved = self.starts_of(workflow_id, key).filter(|(key, has_begun)| key.2 >= from_ms && !**has_begun);
         let reserved: Vec<_> = reserved.map(|(key, _)| key.clone()).collect();
         reserved.iter().for_each(|key| self.starts.remove(key));
+        Ok(())
+    }
+
+    fn reservations(&mut self, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, i64)>> {
+        let is_it = |key: &StartKey, has_begun: bool| key.0 == workflow_id && key.2 > after_ms && !has_begun;
+        let reserved = self.starts.rows.iter().filter(|(key, has_begun)| is_it(key, **has_begun));
+        Ok(reserved.map(|(key, _)| (key.1.clone(), key.2)).collect())
+    }
+
+    fn limited_runs(&mut self, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, Timer)>> {
+        let is_it = |row: &RunRow| row.status == RunStatus::Waiting && row.workflow_id == workflow_id;
+        let limited = |stored: &Stored| {
+            let due_at_ms = stored.row.start_at_ms.filter(|at_ms| *at_ms > after_ms && is_it(&stored.row))?;
+            Some((stored.rate_key.clone()?, Timer { due_at_ms, run: stored.row.id }))
+        };
+        let mut runs: Vec<(String, Timer)> = self.runs.rows.values().filter_map(limited).collect();
+        runs.sort_unstable_by_key(|(_, timer)| (timer.due_at_ms, timer.run));
+        Ok(runs)
+    }
+
+    fn move_begun_starts(&mut self, workflow_id: &str, after_ms: i64, to_ms: i64) -> Result<()> {
+        let is_it = |key: &StartKey, has_begun: bool| key.0 == workflow_id && key.2 > after_ms && has_begun;
+        let begun = self.starts.rows.iter().filter(|(key, has_begun)| is_it(key, **has_begun));
+        for key in begun.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.starts.remove(&key);
+            self.put_start(key.0, key.1, Start { at_ms: to_ms, has_begun: true });
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod conformance;
 mod files;
 mod memory;
 mod ownership;
+mod presence;
 mod sqlite;
 
 pub use files::{random_secret, secret_beside};
@@ -134,6 +135,12 @@ pub trait Store: Send {
     fn begin_start(&mut self, workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
     /// Takes back the reservations from this time on. What has begun stays.
     fn drop_starts(&mut self, workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
+    /// The reservations of a workflow after a time, with their keys, by key and time.
+    fn reservations(&mut self, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, i64)>>;
+    /// The runs of a workflow that are to begin under its rate limit after a time, with their keys, by when.
+    fn limited_runs(&mut self, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, Timer)>>;
+    /// What has begun after a time, under any key of a workflow, counts as having begun at another.
+    fn move_begun_starts(&mut self, workflow_id: &str, after_ms: i64, to_ms: i64) -> Result<()>;
 
     /// Schedules after this one, in the order in which they were stored.
     fn schedules(&mut self, workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Result<Vec<ScheduleRow>>;

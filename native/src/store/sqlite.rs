@@ -9,8 +9,9 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::files::{create_file, prepare_path};
+use super::files::prepare_path;
 use super::ownership::Ownership;
+use super::presence::Presence;
 use super::{Claim, Start, Starts, Store};
 use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
@@ -47,8 +48,20 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
-    // Dropped after the connection.
+    // Dropped after the connection, in this order.
+    presence: Option<Presence>,
     _ownership: Ownership,
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        let Some(presence) = &self.presence else { return };
+        // Before the log may be taken away all of it is in the database. Where that fails, it is kept and read again.
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        if busy.is_ok_and(|busy: i64| busy == 0) {
+            presence.hide();
+        }
+    }
 }
 
 impl SqliteStore {
@@ -56,14 +69,14 @@ impl SqliteStore {
     pub fn open(path: &Path, durability: Durability) -> Result<SqliteStore> {
         let path = prepare_path(path)?;
         let ownership = Ownership::take(&path)?;
-        create_file(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags).map_err(|error| open_error(&path, &error))?;
-        let mut store = SqliteStore { connection, _ownership: ownership };
+        let mut store = SqliteStore { connection, presence: None, _ownership: ownership };
         store.configure(durability).and_then(|()| store.migrate(&path)).map_err(|error| match error {
             Failure::Ours(error) => error,
             Failure::Sqlite(error) => open_error(&path, &error),
         })?;
+        store.presence = Some(Presence::show(&path)?);
         Ok(store)
     }
 
@@ -177,6 +190,9 @@ impl Store for SqliteStore {
         write fn add_start(workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> ();
         write fn begin_start(workflow_id: &str, key: &str, at_ms: i64) -> bool;
         write fn drop_starts(workflow_id: &str, key: &str, from_ms: i64) -> ();
+        read fn reservations(workflow_id: &str, after_ms: i64) -> Vec<(String, i64)>;
+        read fn limited_runs(workflow_id: &str, after_ms: i64) -> Vec<(String, Timer)>;
+        write fn move_begun_starts(workflow_id: &str, after_ms: i64, to_ms: i64) -> ();
         read fn schedules(workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Vec<ScheduleRow>;
         read fn schedule(id: ScheduleId) -> Option<ScheduleRow>;
         read fn schedule_named(workflow_id: &str, name: &str) -> Option<ScheduleRow>;

@@ -74,6 +74,9 @@ impl Store for FailingStore {
         fn add_start(workflow_id: &str, key: &str, start: Start, keep: u32, until_ms: i64) -> Result<()>;
         fn begin_start(workflow_id: &str, key: &str, at_ms: i64) -> Result<bool>;
         fn drop_starts(workflow_id: &str, key: &str, from_ms: i64) -> Result<()>;
+        fn reservations(workflow_id: &str, after_ms: i64) -> Result<Vec<(String, i64)>>;
+        fn limited_runs(workflow_id: &str, after_ms: i64) -> Result<Vec<(String, Timer)>>;
+        fn move_begun_starts(workflow_id: &str, after_ms: i64, to_ms: i64) -> Result<()>;
         fn schedules(workflow_id: Option<&str>, after: ScheduleId, limit: u32) -> Result<Vec<ScheduleRow>>;
         fn schedule(id: ScheduleId) -> Result<Option<ScheduleRow>>;
         fn schedule_named(workflow_id: &str, name: &str) -> Result<Option<ScheduleRow>>;

@@ -211,6 +211,21 @@ impl World {
         results
     }
 
+    /// The process dies, and somebody changes its file before another one begins.
+    pub fn tamper(&mut self, sql: &str) {
+        drop(self.engine.take());
+        let path = self.directory.path().join("cronflow.db");
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection.execute_batch(sql).unwrap();
+        drop(connection);
+        self.kill();
+    }
+
+    /// Sends a request as it is, and gives its part of the answer.
+    pub fn send(&mut self, request: &Value) -> Value {
+        self.ask_raw(request)["requests"][0].clone()
+    }
+
     /// Another process begins, which does not define a workflow. Only where processes end.
     pub fn undefine(&mut self, workflow: &str) {
         assert!(self.restarts());

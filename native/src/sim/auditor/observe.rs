@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Auditor, Seen, Verdict, Violation, broken, ensure, read};
 use crate::ids::RunId;
+use crate::limits;
 use crate::model::{Handler, RunFilter, RunRow, RunStatus, RunSummary, StepRow, StepStatus};
 use crate::sim::disk::Disk;
 use crate::sim::oracle::{Awaited, Fact, Walk, completed, marks};
 
 /// What a request for approval is called among the events that are waited for.
 pub(super) const APPROVAL: &str = "an approval";
+
+/// How far the clock may go back without anything being put right.
+const BACK_MS: i64 = limits::CLOCK_BACK_MS as i64;
 
 impl Auditor {
     /// The process died, with these things stored.
@@ -134,6 +138,28 @@ impl Auditor {
         })
     }
 
+    /// A transaction begins. Where the clock has gone back, what has begun later counts as having begun now; but not
+    /// what was too long ago to count, by the clock as it was before.
+    pub(super) fn bring_begins_back(&mut self, clock: impl Iterator<Item = i64> + Clone) {
+        let (mut highest_ms, mut back_to_ms) = (self.begins_clock_ms, None);
+        for now_ms in clock.clone() {
+            highest_ms = highest_ms.max(now_ms);
+            if now_ms.saturating_add(BACK_MS) < highest_ms {
+                back_to_ms = back_to_ms.into_iter().chain([now_ms]).min();
+            }
+        }
+        self.back_to_ms = back_to_ms;
+        self.begins_clock_ms = if back_to_ms.is_some() { clock.last().unwrap_or(highest_ms) } else { highest_ms };
+        let Some(back_to_ms) = back_to_ms else { return };
+        for ((workflow, _), begins) in &mut self.begins {
+            let limit = self.plans.get(workflow).and_then(|plan| plan.definition.rate_limit);
+            let per_ms = limit.map_or(0, |limit| limit.per_ms as i64);
+            let is_ahead = |at_ms: i64| at_ms.saturating_sub(BACK_MS) > back_to_ms;
+            begins.retain(|at_ms| !is_ahead(*at_ms) || at_ms.saturating_add(per_ms) > highest_ms);
+            begins.iter_mut().filter(|at_ms| is_ahead(**at_ms)).for_each(|at_ms| *at_ms = back_to_ms);
+        }
+    }
+
     /// At most so many runs begin in any stretch of time.
     fn keep_begin(&mut self, seen: &Seen) -> Verdict {
         let row = &seen.row;
@@ -143,10 +169,19 @@ impl Auditor {
         self.limited_begun.push(row.id);
         let key = (row.workflow_id.clone(), seen.intent.rate_key.clone().unwrap_or_default());
         let begins = self.begins.entry(key).or_default();
-        begins.push(Walk::begins_at_ms(row));
+        let begins_at_ms = Walk::begins_at_ms(row);
+        // Whether it began before or after the clock went back within this transaction is not told.
+        if self.back_to_ms.is_some_and(|back_to_ms| back_to_ms + BACK_MS < begins_at_ms) {
+            return Ok(());
+        }
+        begins.push(begins_at_ms);
         begins.sort_unstable();
-        let is_full = |window: &[i64]| window[limit.count as usize] - window[0] < limit.per_ms as i64;
-        let too_many = begins.windows(limit.count as usize + 1).find(|window| is_full(window));
+        // Not of those before: what began while the clock was ahead counts as now, whatever else has begun by then.
+        let is_full = |window: &&[i64]| {
+            let (first, last) = (window[0], window[limit.count as usize]);
+            last - first < limit.per_ms as i64 && (first..=last).contains(&begins_at_ms)
+        };
+        let too_many = begins.windows(limit.count as usize + 1).find(is_full);
         ensure(too_many.is_none(), "the rate limit holds", || format!("{too_many:?} begin under {limit:?}: {row:?}"))
     }
 

@@ -238,6 +238,10 @@ fn finds_withheld_starts(store: &mut dyn Store) {
     );
     let timer = |due_at_ms, run| Timer { due_at_ms, run: id(run) };
     assert_eq!(store.withheld_starts("orders").unwrap(), [timer(8_000, 2), timer(8_000, 3), timer(9_000, 1)]);
+    let limited = |due_at_ms, run| (String::new(), timer(due_at_ms, run));
+    let all = [limited(8_000, 2), limited(8_000, 3), limited(8_000, 4), limited(9_000, 1)];
+    assert_eq!(store.limited_runs("orders", 7_999).unwrap(), all);
+    assert_eq!(store.limited_runs("orders", 8_000).unwrap(), all[3..]);
 }
 
 fn replaces_timers(store: &mut dyn Store) {

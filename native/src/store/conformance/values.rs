@@ -12,6 +12,8 @@ pub const CASES: &[Case] = &[
     ("finds the start that is exactly so many ago", finds_earlier_starts),
     ("forgets starts that are long ago, and keeps counting", forgets_starts),
     ("keeps starts that are not long ago, and takes later ones back", takes_starts_back),
+    ("moves what began when the clock was ahead", moves_what_began_ahead),
+    ("moves what began when the clock was ahead", moves_what_began_ahead),
     ("counts starts of every workflow and key apart", keeps_starts_apart),
 ];
 
@@ -123,6 +125,28 @@ fn keeps_starts_apart(store: &mut dyn Store) {
     assert_eq!(store.starts("orders", "tenant", 1).unwrap().latest_ms, Some(30));
     assert_eq!(store.starts("orders", "other", 1).unwrap(), Starts::default());
     assert_eq!(store.starts("mails", "", 1).unwrap(), Starts::default());
+}
+
+fn moves_what_began_ahead(store: &mut dyn Store) {
+    committed(store, |store| {
+        for (key, at_ms, has_begun) in
+            [("", 100, true), ("", 500, true), ("", 500, true), ("", 600, false), ("", 700, false), ("a", 800, false)]
+        {
+            store.add_start("orders", key, Start { at_ms, has_begun }, 9, 0).unwrap();
+        }
+        store.add_start("mails", "", Start { at_ms: 900, has_begun: true }, 9, 0).unwrap();
+    });
+    let of = |key: &str, at_ms: i64| (key.to_owned(), at_ms);
+    assert_eq!(store.reservations("orders", 0).unwrap(), [of("", 600), of("", 700), of("a", 800)]);
+    assert_eq!(store.reservations("orders", 600).unwrap(), [of("", 700), of("a", 800)]);
+    assert_eq!(store.reservations("mails", 0).unwrap(), []);
+    committed(store, |store| {
+        store.move_begun_starts("orders", 400, 100).unwrap();
+        store.drop_starts("orders", "", 600).unwrap();
+    });
+    let all = |store: &mut dyn Store| [1, 2, 3, 4].map(|back| store.starts("orders", "", back).unwrap().earlier_ms);
+    assert_eq!(all(store), [Some(100), Some(100), Some(100), None]);
+    assert_eq!(store.starts("mails", "", 1).unwrap().latest_ms, Some(900));
 }
 
 fn takes_starts_back(store: &mut dyn Store) {

@@ -344,6 +344,29 @@ pub fn starts(connection: &Connection, workflow_id: &str, key: &str, back: u32) 
     Ok(Starts { latest_ms: nth(1)?, earlier_ms: nth(back)? })
 }
 
+pub fn reservations(connection: &Connection, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT key, at_ms FROM rate_starts WHERE workflow_id = ?1 AND at_ms > ?2 AND has_begun = 0
+             ORDER BY key, at_ms",
+        )?
+        .query_map(params![workflow_id, after_ms], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+pub fn limited_runs(connection: &Connection, workflow_id: &str, after_ms: i64) -> Result<Vec<(String, Timer)>> {
+    connection
+        .prepare_cached(
+            "SELECT rate_key, start_at_ms, id FROM workflow_runs
+             WHERE status = 'waiting' AND workflow_id = ?1 AND rate_key IS NOT NULL AND start_at_ms > ?2
+             ORDER BY start_at_ms, id",
+        )?
+        .query_map(params![workflow_id, after_ms], |row| {
+            Ok((row.get(0)?, Timer { due_at_ms: row.get(1)?, run: run_id(row, 2)? }))
+        })?
+        .collect()
+}
+
 const SCHEDULES: &str = "SELECT schedule_id, workflow_id, name, spec, anchor_at_ms, since_at_ms, next_at_ms, stretches, \
                          queued, seen_at_ms, last_at_ms, last_run_id, failures, error FROM schedules";
 

@@ -354,6 +354,17 @@ pub fn drop_starts(connection: &Connection, workflow_id: &str, key: &str, from_m
     )
 }
 
+pub fn move_begun_starts(connection: &Connection, workflow_id: &str, after_ms: i64, to_ms: i64) -> Result<()> {
+    let begun: Vec<i64> = connection
+        .prepare_cached("SELECT start_id FROM rate_starts WHERE workflow_id = ?1 AND at_ms > ?2 AND has_begun = 1")?
+        .query_map(params![workflow_id, after_ms], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    let to = |start_id: &i64| {
+        one(connection, "UPDATE rate_starts SET at_ms = ?2 WHERE start_id = ?1", params![start_id, to_ms])
+    };
+    begun.iter().try_for_each(to)
+}
+
 fn any(connection: &Connection, sql: &str, params: impl Params) -> Result<()> {
     connection.prepare_cached(sql)?.execute(params).map(drop)
 }
