@@ -5,6 +5,7 @@ import type { Verifier } from "../http/verify/verifier.ts";
 import { LIMITS } from "../native/generated.ts";
 import type { OutputOf, Schema } from "../schema.ts";
 import { checkDuration, checkFunction, checkWhole, invalid, shown } from "./check.ts";
+import { pathPatterns } from "./webhook-path.ts";
 
 // Functions that take the payload are methods, so that the payload may be declared as what the schema gives.
 
@@ -88,9 +89,7 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** Throws an `InvalidError` that names the workflow, the path and the option. */
 export function checkWebhook(workflowId: string, path: unknown, options: WebhookOptions): void {
-  if (typeof path !== "string" || !/^\/[^\s#]*$/.test(path)) {
-    throw invalid(`Workflow \`${workflowId}\`: the webhook's path is ${shown(path)}; give one like "/orders/:id".`);
-  }
+  pathPatterns(workflowId, path);
   const where = `Workflow \`${workflowId}\`, webhook \`${path}\``;
   const { method = "POST", respond = "accepted", schema, timeout, maxBodyBytes, verify, parseRawBody } = options;
   if (!METHODS.includes(method)) throw invalid(`${where}: \`method\` is ${shown(method)}; give ${anyOf(METHODS)}.`);

@@ -1,6 +1,5 @@
 /** Where a request goes, whatever its sender has written as the host. */
 import type { Context } from "hono";
-import { matchedRoutes } from "hono/route";
 import { getPath } from "hono/utils/url";
 
 /** The path. Without a valid host Bun's address is the path alone, of which Hono would take the beginning for the host. */
@@ -10,7 +9,8 @@ export function pathOf(request: Request): string {
 
 /** The path as it is defined, for the log: what the sender wrote may be a token, or lines of its own. */
 export function definedPath(context: Context): string {
-  const paths = matchedRoutes(context).map(({ path }) => path);
+  // Not by `hono/route`, which knows only requests of this copy of Hono: the app may have another.
+  const paths = context.req.matchedRoutes.map(({ path }) => path);
   return paths.findLast((path) => !path.endsWith("*")) ?? paths.at(-1) ?? "of no route";
 }
 

@@ -57,6 +57,23 @@ const TAKEN: readonly [string, (engine: Cronflow) => void, string][] = [
     },
     "/in/:other/x",
   ],
+  [
+    "a path of which none is the more specific",
+    (engine) => {
+      hook(engine, "a", "/in/:x/c");
+      hook(engine, "b", "/in/b/:y");
+    },
+    "the webhook POST /in/b/:y and POST /in/:x/c of workflow `a` may match the same request",
+  ],
+  [
+    "a path that another has without its last part",
+    (engine) => {
+      hook(engine, "a", "/in/:x?");
+      hook(engine, "b", "/in");
+    },
+    "Workflow `b`: the webhook POST /in is also that of workflow `a`",
+  ],
+  ["one at /health without its last part", (engine) => hook(engine, "a", "/health/:x?"), "the engine's own"],
 ];
 
 test.each(TAKEN)("%s is an error when routes are made, and opens nothing", async (_name, define, message) => {

@@ -16,7 +16,10 @@ export interface HttpSettings {
    * its token, so that a link in a mail works. Default `"auth"`.
    */
   readonly approvals?: "auth" | "token";
-  /** Origins (`https://example.com`) whose pages may send requests to the management routes. Default: none but its own. */
+  /**
+   * Origins (`https://example.com`) whose pages may send requests to the management routes and read the answers: they get
+   * CORS headers. Default: none but its own.
+   */
   readonly allowedOrigins?: readonly string[];
   /** Webhook requests that may wait for their answer at the same time; more are refused with 503. Default 1,000: each may hold a body in memory. */
   readonly maxPendingRequests?: number;

@@ -5,26 +5,21 @@ import { refuse } from "./answers.ts";
 import type { HttpEngine } from "./engine.ts";
 import { addHealth } from "./health.ts";
 import { createManagement } from "./management/routes.ts";
+import { webhooksInOrder } from "./order.ts";
 import { MANAGEMENT_PREFIX } from "./prefix.ts";
-import { Taken } from "./taken.ts";
 import { Admission } from "./webhook/admission.ts";
 import { addWebhook } from "./webhook/route.ts";
 
 export function createRoutes(engine: HttpEngine): Hono {
   const routes = new Hono({ getPath: pathOf });
-  const taken = new Taken();
   const admission = new Admission(engine.http.maxPendingRequests);
   addHealth(routes, engine);
   routes.route(
     MANAGEMENT_PREFIX,
     createManagement({ engine, verbs: engine.verbs, pendingRequests: () => admission.pending }),
   );
-  for (const definition of engine.definitions.currents()) {
-    for (const trigger of definition.triggers) {
-      if (trigger.type !== "webhook") continue;
-      taken.add(definition.id, trigger);
-      addWebhook(routes, engine, definition.id, trigger, admission);
-    }
+  for (const { workflowId, trigger } of webhooksInOrder(engine.definitions.currents())) {
+    addWebhook(routes, engine, workflowId, trigger, admission);
   }
   routes.notFound((context) => refuse(context, 404, "not_found", "There is nothing here."));
   routes.onError((error, context) => {

@@ -1,5 +1,6 @@
 /** The server of one engine: it owns the socket. */
 import type { Hono } from "hono";
+import { Patience } from "../services/patience.ts";
 
 export interface ServerOptions {
   readonly port: number;
@@ -10,6 +11,7 @@ export interface ServerOptions {
 
 export class HttpServer {
   readonly #server: Bun.Server<unknown>;
+  #drained: Promise<void> | undefined;
 
   constructor(routes: Hono, { port, hostname, requestTimeoutMs }: ServerOptions) {
     this.#server = Bun.serve({
@@ -30,19 +32,25 @@ export class HttpServer {
     return this.#server.url;
   }
 
-  /** Takes no new connections; resolves when those there were have ended. */
+  /** Takes no new connections; resolves when all requests that were begun are answered. */
   drain(): Promise<void> {
-    return this.#server.stop();
+    this.#drained ??= this.#server.stop();
+    return this.#drained;
   }
 
-  /** Ends all connections. */
-  close(): Promise<void> {
-    return this.#server.stop(true);
+  /** Ends all connections. Those to whom an answer is on its way still hear it: the engine keeps nobody waiting now. */
+  async close(): Promise<void> {
+    const patience = new Patience(ANSWERS_MS);
+    await patience.has(this.drain());
+    patience.end();
+    await this.#server.stop(true);
   }
 }
 
 const FAILED = { error: { code: "internal_error", message: "The request failed." } };
 
+/** How long answers may be on their way when connections are ended: of functions of the user's, or slow senders. */
+const ANSWERS_MS = 1_000;
 /** The longest that Bun takes. */
 const LONGEST_IDLE_SECONDS = 255;
 const GRACE_SECONDS = 10;

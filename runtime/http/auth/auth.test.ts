@@ -72,10 +72,24 @@ test("a middleware that throws an answer, does nothing or fails lets nobody thro
   const fails = await started({ auth: () => Promise.reject(new Error("secret detail")) });
   const failed = await ask(fails, {});
   expect([failed.status, (await failed.text()).includes("secret detail")]).toEqual([500, false]);
-  const url = (await started({ port: 0, auth: () => Promise.reject("secret detail") })).url;
-  const odd = await fetch(new URL("/cronflow/runs", url));
-  expect([odd.status, (await odd.text()).includes("secret detail")]).toEqual([500, false]);
 });
+
+test.each([["secret detail"], [undefined], [null], [{ detail: "secret detail" }], [new Error("secret detail")]])(
+  "what a middleware throws is logged, whatever it is: %j",
+  async (thrown) => {
+    const errors: unknown[][] = [];
+    const log: Logger = { debug() {}, info() {}, warn() {}, error: (...line) => void errors.push(line) };
+    const engine = await started({ log, auth: () => Promise.reject(thrown) });
+    const answer = await ask(engine, {});
+    expect([answer.status, await answer.json()]).toEqual([
+      500,
+      { error: { code: "internal_error", message: "The request failed; the log says why." } },
+    ]);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.[0]).toBe("GET /cronflow/runs failed");
+    expect(String(errors[0]?.[1])).toContain(thrown ? "secret detail" : String(thrown));
+  },
+);
 
 test("a middleware that has read the body leaves it to the route", async () => {
   const engine = testEngine();

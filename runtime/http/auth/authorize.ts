@@ -5,19 +5,16 @@ import { isLocal } from "../connection.ts";
 import type { HttpOptions } from "../options.ts";
 import type { Tokens } from "./tokens.ts";
 
-/** What the routes that need no auth set before: see `isOpen` of the route table. */
-export interface AuthEnv {
-  readonly Variables: { isOpen?: true };
-}
-
-/** Lets a request through, or answers it. Goes before everything but what sets `isOpen`. */
-export function authorize(options: () => HttpOptions): MiddlewareHandler<AuthEnv> {
+/**
+ * Lets a request through, or answers it. What needs no auth is served before: here nothing is believed that a request, or
+ * the app around, could say. Variables of the context are everybody's.
+ */
+export function authorize(options: () => HttpOptions): MiddlewareHandler {
   return async (context, next) => {
-    if (context.get("isOpen")) return next();
     const { guard } = options();
     switch (guard.by) {
       case "middleware":
-        return guard.handler(context, next);
+        return byMiddleware(guard.handler, context, next);
       case "bearer":
         return hasToken(context, guard.tokens) ? next() : unauthorized(context);
       case "loopback":
@@ -25,6 +22,17 @@ export function authorize(options: () => HttpOptions): MiddlewareHandler<AuthEnv
         return hasToken(context, guard.tokens) ? next() : unauthorized(context);
     }
   };
+}
+
+/** Hono hands on what is thrown only if it is an error. */
+async function byMiddleware(handler: MiddlewareHandler, ...passed: Parameters<MiddlewareHandler>) {
+  try {
+    return await handler(...passed);
+  } catch (thrown) {
+    if (thrown instanceof Error) throw thrown;
+    // The cause of an error is only shown in logs if it is one, too.
+    throw new Error(`the middleware of \`auth\` has thrown what is no Error: ${Bun.inspect(thrown)}`);
+  }
 }
 
 function hasToken(context: Context, tokens: Tokens): boolean {

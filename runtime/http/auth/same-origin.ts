@@ -9,16 +9,19 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Refuses unsafe requests of pages of other origins, but for those that are allowed. */
 export function sameOrigin(allowedOrigins: () => readonly string[]): MiddlewareHandler {
-  return async (context, next) => {
-    if (SAFE_METHODS.has(context.req.method) || isOwn(context)) return next();
-    if (allowedOrigins().includes(context.req.header("origin") ?? "")) return next();
-    return refuse(
-      context,
-      403,
-      "cross_site",
-      "A page of another origin may not do this; name it in `allowedOrigins` if it may.",
-    );
-  };
+  return async (context, next) => crossSiteRefusal(context, allowedOrigins()) ?? next();
+}
+
+/** The refusal of such a request; `undefined` for others. */
+export function crossSiteRefusal(context: Context, allowedOrigins: readonly string[]): Response | undefined {
+  if (SAFE_METHODS.has(context.req.method) || isOwn(context)) return undefined;
+  if (allowedOrigins.includes(context.req.header("origin") ?? "")) return undefined;
+  return refuse(
+    context,
+    403,
+    "cross_site",
+    "A page of another origin may not do this; name it in `allowedOrigins` if it may.",
+  );
 }
 
 /** Pages cannot write `Sec-Fetch-Site`, so it decides where it is there. Elsewhere the origin must be ours. */

@@ -22,7 +22,7 @@ const WEBHOOKS = [
   "trees",
 ];
 /** What a request may be answered with: all of it must have come. */
-const STATUSES = [200, 202, 400, 401, 403, 404, 405, 409, 413, 415, 504];
+const STATUSES = [200, 202, 204, 400, 401, 403, 404, 405, 409, 413, 415, 504];
 
 test.each([FIXED_SEED, NEW_SEED])(
   "hostile requests of the seed %d do no harm",
@@ -38,7 +38,7 @@ test.each([FIXED_SEED, NEW_SEED])(
 /** Requests came in everywhere: what is refused at the door shows nothing of what is behind it. */
 function checkReach({ tally }: Report): void {
   for (const status of STATUSES) expect(tally.of(status), `answers of ${status}`).toBeGreaterThan(0);
-  for (const kind of [...WEBHOOKS, ...ROUTES.map((route) => route.operationId), "health"]) {
+  for (const kind of [...WEBHOOKS, ...ROUTES.map((route) => route.operationId), "health", "preflight"]) {
     expect(tally.taken.get(kind) ?? 0, `${kind} with success`).toBeGreaterThan(0);
   }
 }

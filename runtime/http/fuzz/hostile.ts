@@ -96,6 +96,8 @@ const ODD_TEXTS: readonly string[] = [
 const HEADER_NAMES: readonly string[] = [
   "accept",
   "accept-encoding",
+  "access-control-request-headers",
+  "access-control-request-method",
   "authorization",
   "connection",
   "content-encoding",

@@ -19,6 +19,9 @@ function plan(method: string, target: string, headers: Plan["headers"] = [], sea
 
 const refusal = (code = "x", more: object = {}) => ({ error: { code, message: "No.", ...more } });
 const BEARER: [string, string] = ["authorization", `Bearer ${TOKEN}`];
+const FRIEND: [string, string] = ["origin", "https://friend.example"];
+const ALLOWED = "access-control-allow-origin";
+const SHARED = { ...MANAGED, [ALLOWED]: "https://friend.example", vary: "Origin" };
 const RUN_ID = { runId: "run_0000000000000" };
 const RETRY = "/cronflow/runs/run_0000000000000/retry";
 
@@ -46,6 +49,10 @@ test.each<[string, Plan, Seen]>([
   ["credentials", plan("POST", RETRY, [["authorization", "Bearer other"]]), seen(200, RUN_ID, MANAGED)],
   ["cross-site", plan("POST", RETRY, [BEARER, ["sec-fetch-site", "cross-site"]]), seen(200, RUN_ID, MANAGED)],
   ["evil", plan("POST", RETRY, [BEARER, ["origin", "https://evil.example"]]), seen(200, RUN_ID, MANAGED)],
+  ["evil", plan("GET", "/cronflow/runs", [["origin", "https://evil.example"]]), seen(401, refusal(), SHARED)],
+  ["all sites", plan("GET", "/cronflow/runs", [FRIEND]), seen(401, refusal(), { ...SHARED, [ALLOWED]: "*" })],
+  ["a cache", plan("GET", "/cronflow/runs", [FRIEND]), seen(401, refusal(), { ...SHARED, vary: "Accept" })],
+  ["nothing where", plan("OPTIONS", "/cronflow/runs", [FRIEND]), seen(204, "", SHARED)],
   ["forged", plan("POST", "/hmac", [], "[]"), seen(202, RUN_ID)],
 ])("%s is found", (fault, request, answer) => {
   expect(misbehaviour(request, answer, HIDDEN)).toContain(fault);
@@ -61,6 +68,12 @@ test.each<[string, Plan, Seen]>([
     "management of a friend",
     plan("POST", RETRY, [BEARER, ["origin", "https://friend.example"]]),
     seen(200, RUN_ID, MANAGED),
+  ],
+  ["a refusal that a friend reads", plan("GET", "/cronflow/runs", [FRIEND]), seen(401, refusal(), SHARED)],
+  [
+    "a preflight",
+    plan("OPTIONS", "/cronflow/runs", [FRIEND, ["access-control-request-method", "POST"]]),
+    seen(204, "", SHARED),
   ],
   [
     "a page for a token",

@@ -17,9 +17,13 @@ export interface Private {
   readonly database: string;
 }
 
-const STATUSES = new Set([200, 202, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 504]);
+const STATUSES = new Set([200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 504]);
 const HEADERS = new Set([
   "accept-encoding",
+  "access-control-allow-credentials",
+  "access-control-allow-headers",
+  "access-control-allow-methods",
+  "access-control-allow-origin",
   "allow",
   "cache-control",
   "connection",
@@ -40,6 +44,8 @@ const HEADERS = new Set([
 const STACK = /\n\s+at |\.[tj]s:\d+|node_modules|native\/src/;
 /** What the engine of JavaScript says of our code. */
 const INTERNAL = /is not a function|is not an object|\(evaluating |\(In '|Maximum call stack/;
+/** The only origin whose pages may read answers. */
+const FRIEND = "https://friend.example";
 const APPROVAL = /^\/cronflow\/approvals\/[^/]+$/;
 
 /** What is wrong with an answer, if anything is. */
@@ -50,6 +56,7 @@ export function misbehaviour(plan: Plan, seen: Seen, hidden: Private): string | 
     formFault(plan, seen) ??
     trespass(plan, seen) ??
     crossSite(plan, seen) ??
+    sharing(plan, seen) ??
     forgery(plan, seen)
   );
 }
@@ -73,6 +80,7 @@ function disclosure(seen: Seen, { database }: Private): string | undefined {
 
 function formFault(plan: Plan, { status, headers, text }: Seen): string | undefined {
   const path = pathOf(plan);
+  if (status === 204) return isPreflight(plan) && text === "" ? undefined : "nothing where something is to be said";
   if (plan.method === "HEAD") return text === "" ? undefined : "an answer to HEAD has a body";
   const type = headers["content-type"] ?? "";
   if (type.startsWith("text/html")) {
@@ -103,7 +111,7 @@ function errorFault(status: number, body: unknown): string | undefined {
 
 /** Management without the right token. */
 function trespass(plan: Plan, seen: Seen): string | undefined {
-  if (!isManaged(seen) || seen.status >= 400 || APPROVAL.test(pathOf(plan))) return undefined;
+  if (!isManaged(seen) || seen.status >= 400 || APPROVAL.test(pathOf(plan)) || isPreflight(plan)) return undefined;
   const given = valuesOf(plan, "authorization");
   const isRight = given.length === 1 && given[0]?.replace(/^bearer */i, "").trim() === TOKEN;
   return isRight ? undefined : "management without the right credentials";
@@ -114,10 +122,29 @@ function crossSite(plan: Plan, seen: Seen): string | undefined {
   if (!isManaged(seen) || seen.status >= 400 || plan.method === "GET" || plan.method === "HEAD") return undefined;
   const [origin] = valuesOf(plan, "origin");
   const [site] = valuesOf(plan, "sec-fetch-site");
-  if (origin === "https://friend.example") return undefined;
+  if (origin === FRIEND) return undefined;
   if (site !== undefined)
     return site === "same-origin" || site === "none" ? undefined : `a page of a ${site} page did it`;
   return origin === undefined || origin === "http://localhost" ? undefined : `a page of ${origin} did it`;
+}
+
+/** An answer that pages of other sites may read, or caches may give them. */
+function sharing(plan: Plan, { headers }: Seen): string | undefined {
+  const names = Object.keys(headers).filter((name) => name.startsWith("access-control-"));
+  if (names.length === 0) return undefined;
+  const [origin, ...more] = valuesOf(plan, "origin");
+  if (origin !== FRIEND || more.length > 0) return `a page of ${origin} may read it`;
+  if (headers["access-control-allow-origin"] !== FRIEND) return "pages of all sites may read it";
+  return headers["vary"]?.includes("Origin") ? undefined : "a cache may give it to other sites";
+}
+
+/** A question of a browser whether a page may send something. */
+function isPreflight(plan: Plan): boolean {
+  return (
+    plan.method === "OPTIONS" &&
+    valuesOf(plan, "origin").includes(FRIEND) &&
+    valuesOf(plan, "access-control-request-method").length > 0
+  );
 }
 
 /** A message that was changed after it was signed. */

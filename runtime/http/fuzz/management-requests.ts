@@ -8,16 +8,27 @@ import { type Target, TOKEN } from "./target.ts";
 
 const encoder = new TextEncoder();
 const NO_RUN = "run_0000000000000";
+const PREFLIGHTS = 0.03;
 
 export function managementRequest(random: Random, target: Target): Plan {
   const route = random.pick(ROUTES);
   const path = route.path.replace(/:(\w+)/g, (_, name: string) =>
     encodeURIComponent(part(route, name, random, target)),
   );
+  if (random.chance(PREFLIGHTS)) return preflight(`/cronflow${path}`, route.method);
   const body = route.body === undefined ? undefined : valueFor(route.body.json, random, "");
   const plan = jsonPlan(route.operationId, route.method, `/cronflow${path}${query(route, random)}`, body);
   if (!isOpen(route) || random.chance(0.5)) setHeader(plan, "authorization", `Bearer ${TOKEN}`);
   if (route.page !== undefined && random.chance(0.5)) asPerson(plan, body, random);
+  return plan;
+}
+
+/** What a browser asks before a page of another origin may send something. */
+function preflight(target: string, method: string): Plan {
+  const plan = jsonPlan("preflight", "OPTIONS", target, undefined);
+  setHeader(plan, "origin", "https://friend.example");
+  setHeader(plan, "access-control-request-method", method);
+  setHeader(plan, "access-control-request-headers", "authorization, content-type");
   return plan;
 }
 

@@ -2,7 +2,7 @@
 import { CronflowError } from "../../errors.ts";
 import type { Logger } from "../../log.ts";
 import type { Issue } from "../../schema.ts";
-import { RETRY_AFTER } from "../answers.ts";
+import { RETRY_AFTER, refusalError } from "../answers.ts";
 import type { Outcome } from "./route.ts";
 import { Unfit } from "./schema.ts";
 
@@ -57,6 +57,6 @@ export function outcomeOf(error: unknown, what: string, log: Logger): Outcome {
 }
 
 function refusal(status: Outcome["status"], code: string, message: string, issues?: readonly Issue[]): Outcome {
-  const error = { code, message, ...(issues !== undefined && { issues }) };
+  const error = refusalError(code, message, issues);
   return { status, body: { error }, error };
 }

@@ -135,7 +135,7 @@ function pattern(path: string): RegExp {
 }
 
 /** The document as it is, but that fields which it does not name are errors: whoever adds one must say so there. */
-const DOCUMENT = closed(JSON.parse(JSON.stringify(openApi(ROUTES, "/cronflow")))) as Record<string, unknown>;
+const DOCUMENT = closed(JSON.parse(JSON.stringify(openApi(ROUTES)))) as Record<string, unknown>;
 
 function closed(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;

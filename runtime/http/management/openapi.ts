@@ -1,5 +1,6 @@
 /** The OpenAPI document of a table of routes. */
 import { VERSION } from "../../native/generated.ts";
+import { MANAGEMENT_PREFIX } from "../prefix.ts";
 import type { Route } from "./route.ts";
 import type { JsonSchema } from "./schema.ts";
 import { SHAPES, shapeOf } from "./shapes.ts";
@@ -22,8 +23,11 @@ const OF_BODIES = [408, 413, 415];
 
 const PARAMETER = /:(\w+)/g;
 
-/** An OpenAPI 3.1 document. `base`: where the routes are mounted. */
-export function openApi(routes: readonly Route[], base: string): object {
+/** Relative to where the document was read: a server behind a framework or a proxy does not know its own address. */
+const BASE = `..${MANAGEMENT_PREFIX}`;
+
+/** An OpenAPI 3.1 document. */
+export function openApi(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
     const path = route.path.replace(PARAMETER, "{$1}");
@@ -36,7 +40,7 @@ export function openApi(routes: readonly Route[], base: string): object {
       version: VERSION,
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: base }],
+    servers: [{ url: BASE }],
     security: [{ bearer: [] }],
     paths,
     components: {

@@ -1,8 +1,9 @@
 /** Reads what a request asks, by the schemas of its route. */
-import type { HonoRequest } from "hono";
+import type { Context, HonoRequest } from "hono";
 import { LIMITS } from "../../native/generated.ts";
 import { queryOf } from "../address.ts";
 import { isDeeper } from "../depth.ts";
+import { paramsOf } from "../params.ts";
 import { bytesOf } from "./body.ts";
 import { Refused } from "./failure.ts";
 import type { Input, Route } from "./route.ts";
@@ -11,18 +12,16 @@ import { type Schema, Unfit } from "./schema.ts";
 const FORM = "application/x-www-form-urlencoded";
 
 /** @param timeoutMs How long the body may take to arrive. */
-export async function readInput(
-  request: HonoRequest,
-  route: Route,
-  timeoutMs: number,
-): Promise<Input<unknown, unknown>> {
+export async function readInput(context: Context, route: Route, timeoutMs: number): Promise<Input<unknown, unknown>> {
+  const request = context.req;
+  const given = paramsOf(context);
   const params: Record<string, string> = {};
   for (const [name, schema] of Object.entries(route.params)) {
-    params[name] = schema.read(request.param(name), `$path.${name}`);
+    params[name] = schema.read(given[name], `$path.${name}`);
   }
   const query = route.query.read(fieldsOf(new URLSearchParams(queryOf(request.url)), route.query, "$query"), "$query");
   const body = route.body === undefined ? undefined : await readBody(request, route, route.body, timeoutMs);
-  return { path: request.path, param: (name) => params[name] ?? "", query, body };
+  return { param: (name) => params[name] ?? "", query, body };
 }
 
 /** Whether the sender is a page's form. */

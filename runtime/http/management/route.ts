@@ -15,8 +15,6 @@ export interface Tools {
 
 /** What a request asks, read. */
 export interface Input<Query, Body> {
-  /** The whole path, wherever the routes are mounted. */
-  readonly path: string;
   /** A part of the path, decoded. */
   readonly param: (name: string) => string;
   readonly query: Query;

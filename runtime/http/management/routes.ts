@@ -2,32 +2,39 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { refuse } from "../answers.ts";
-import { type AuthEnv, authorize } from "../auth/authorize.ts";
-import { sameOrigin } from "../auth/same-origin.ts";
+import { authorize } from "../auth/authorize.ts";
+import { crossOrigin } from "../auth/cross-origin.ts";
+import { crossSiteRefusal, sameOrigin } from "../auth/same-origin.ts";
 import { outcomeOf } from "./failure.ts";
 import { PAGE_HEADERS, refusalPage } from "./page.ts";
 import { isForm, readInput } from "./read.ts";
 import type { Outcome, Route, Tools } from "./route.ts";
 import { ROUTES } from "./table.ts";
 
-export function createManagement(tools: Tools): Hono<AuthEnv> {
+const METHODS: readonly string[] = [...new Set(ROUTES.map(({ method }) => method))];
+
+export function createManagement(tools: Tools): Hono {
   const { engine } = tools;
-  const routes = new Hono<AuthEnv>();
+  const routes = new Hono();
   routes.use(async (context, next) => {
     await next();
     context.header("Cache-Control", "no-store");
     context.header("X-Content-Type-Options", "nosniff");
   });
-  // The router that finds a route finds whether it is open, so no spelling of a path can make the two differ.
-  for (const { method, path, isOpen } of ROUTES) {
+  const allowedOrigins = (): readonly string[] => engine.http.allowedOrigins;
+  routes.use(crossOrigin(allowedOrigins, METHODS));
+  // What is open is served before the guard, so that nothing has to tell the guard to look away. The router that finds a
+  // route finds whether it is open, so no spelling of a path can make the two differ.
+  for (const route of ROUTES) {
+    const { isOpen } = route;
     if (isOpen === undefined) continue;
-    routes.on(method, path, (context, next) => {
-      if (isOpen(engine.http)) context.set("isOpen", true);
-      return next();
+    routes.on(route.method, route.path, async (context, next) => {
+      if (!isOpen(engine.http)) return next();
+      return crossSiteRefusal(context, allowedOrigins()) ?? answer(context, tools, route);
     });
   }
   routes.use(authorize(() => engine.http));
-  routes.use(sameOrigin(() => engine.http.allowedOrigins));
+  routes.use(sameOrigin(allowedOrigins));
 
   for (const route of ROUTES) routes.on(route.method, route.path, (context) => answer(context, tools, route));
   for (const path of new Set(ROUTES.map((route) => route.path)))
@@ -49,7 +56,7 @@ async function answer(context: Context, tools: Tools, route: Route): Promise<Res
 
 async function perform(context: Context, tools: Tools, route: Route): Promise<Outcome> {
   try {
-    const body = await route.handle(tools, await readInput(context.req, route, tools.engine.http.requestTimeoutMs));
+    const body = await route.handle(tools, await readInput(context, route, tools.engine.http.requestTimeoutMs));
     return { status: route.success.status, body };
   } catch (error) {
     return outcomeOf(error, `${context.req.method} ${route.path}`, tools.engine.log());

@@ -9,8 +9,6 @@ import { SCHEDULES_ROUTE } from "./schedules.ts";
 import { shapeOf } from "./shapes.ts";
 import { WORKFLOW_ROUTES } from "./workflows.ts";
 
-const OPENAPI_PATH = "/openapi.json";
-
 export const ROUTES: readonly Route[] = [
   ...RUN_ROUTES,
   ...WORKFLOW_ROUTES,
@@ -20,10 +18,10 @@ export const ROUTES: readonly Route[] = [
   METRICS_ROUTE,
   route({
     method: "GET",
-    path: OPENAPI_PATH,
+    path: "/openapi.json",
     operationId: "openApi",
     summary: "This interface, in OpenAPI 3.1.",
     success: { status: 200, description: "The document.", schema: shapeOf("Document") },
-    handle: (_, { path }) => openApi(ROUTES, path.slice(0, -OPENAPI_PATH.length)),
+    handle: () => openApi(ROUTES),
   }),
 ];

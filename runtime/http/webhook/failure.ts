@@ -1,9 +1,10 @@
 /** What the sender hears when no run was started. */
 import type { Context } from "hono";
 import { CronflowError } from "../../errors.ts";
+import { SecretError } from "../../services/secrets/secret-error.ts";
 import { RETRY_AFTER, refuse } from "../answers.ts";
 import type { Answer } from "./answer.ts";
-import { WebhookError } from "./error.ts";
+import { NOT_VALID, payloadInvalid, WebhookError } from "./error.ts";
 import type { Webhook } from "./webhook.ts";
 
 /** Logs what is the engine's or the user's fault, and tells `onError`. */
@@ -12,6 +13,9 @@ export function failureAnswer(webhook: Webhook, { req }: Context, error: unknown
   if (options.onError !== undefined) webhook.tell("onError", () => options.onError?.(error, req.raw));
   if (error instanceof WebhookError) {
     if (error.status >= 500) engine.log().error(`${method} ${path} was refused`, error.cause);
+    else if (error.cause instanceof SecretError) {
+      engine.log().warn(`${method} ${path}: a request was refused: ${error.cause.message}`);
+    }
     return refusal(error);
   }
   // What middleware throws to be answered with, such as Hono's own 401.
@@ -20,12 +24,22 @@ export function failureAnswer(webhook: Webhook, { req }: Context, error: unknown
   return internal;
 }
 
-/** What the engine said when it was asked to start the run. */
+/** The engine's codes for what is larger than it takes. */
+const TOO_LARGE: ReadonlySet<string> = new Set(["value_too_large", "request_too_large"]);
+
+/**
+ * What the engine said when it was asked to start the run. What the sender may have done wrong has been looked for
+ * before, except for sizes. Other refusals are the workflow's fault, such as the `key` of a limit that cannot take what
+ * the schema lets through: they are not told, and the sender may send it again when that is mended.
+ */
 export function notStarted(cause: unknown): unknown {
   if (!(cause instanceof CronflowError)) return cause;
   const { kind, code, message } = cause;
   if (kind === "conflict") return new WebhookError(409, code, message, { cause });
-  if (kind === "invalid") return new WebhookError(400, code, message, { cause });
+  // A `key` may put together what was sent in pieces.
+  if (cause instanceof SecretError) return payloadInvalid([{ path: "$", message: NOT_VALID }], cause);
+  if (TOO_LARGE.has(code)) return payloadInvalid([{ path: "$", message: "too large to be recorded" }], cause);
+  if (kind === "invalid") return cause;
   const what =
     kind === "unknown_outcome"
       ? "The engine stopped before it answered: repeat the request, with an idempotency key if it must not run twice."

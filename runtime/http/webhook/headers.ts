@@ -1,7 +1,7 @@
 /** What headers a webhook asks for. */
 import type { WebhookHeaders } from "../../definition/webhook-options.ts";
 import type { Issue } from "../../schema.ts";
-import { WebhookError } from "./error.ts";
+import { headersInvalid } from "./error.ts";
 
 /** Throws a 400 that names what is missing or wrong; what is there is not repeated, it may be a secret. */
 export function checkRequestHeaders(headers: Headers, { required, validate }: WebhookHeaders): void {
@@ -10,7 +10,7 @@ export function checkRequestHeaders(headers: Headers, { required, validate }: We
     const verdict = validate(headers);
     if (verdict !== true) issues.push({ path: "headers", message: String(verdict) });
   }
-  if (issues.length > 0) throw new WebhookError(400, "headers_invalid", "The headers are not valid.", { issues });
+  if (issues.length > 0) throw headersInvalid(issues);
 }
 
 function missing(headers: Headers, required: NonNullable<WebhookHeaders["required"]>): Issue[] {

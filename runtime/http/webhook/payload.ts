@@ -4,8 +4,8 @@ import type { WebhookOptions } from "../../definition/webhook-options.ts";
 import { CronflowError } from "../../errors.ts";
 import { encode } from "../../json.ts";
 import { parse } from "../../schema.ts";
-import { masked } from "../../services/secrets/known.ts";
-import { payloadInvalid } from "./error.ts";
+import { SecretError } from "../../services/secrets/secret-error.ts";
+import { NOT_VALID, payloadInvalid } from "./error.ts";
 import { parseJson, textOf } from "./json-body.ts";
 
 /** A payload that is right. */
@@ -56,23 +56,28 @@ async function validate(options: WebhookOptions, payload: unknown, request: Requ
   let message: string | undefined;
   try {
     const verdict = await options.validate?.(payload, request);
-    if (verdict !== true && verdict !== undefined) message = verdict === false ? "not valid" : String(verdict);
+    if (verdict !== true && verdict !== undefined) message = verdict === false ? NOT_VALID : String(verdict);
   } catch (error) {
     message = messageOf(error);
   }
   if (message !== undefined) throw payloadInvalid([{ path: "$", message }]);
 }
 
+/**
+ * A payload with a secret in it is never recorded; its sender hears what `validate` says when it says nothing else. What
+ * remains is that he is refused, where another guess starts a run: who may send without a signature can try values that
+ * way, a body full of them at a time. A secret of some length is not found so; and `verify` keeps strangers out.
+ */
 function recorded(payload: unknown): string | undefined {
   try {
     return encode(payload, "payload");
   } catch (error) {
+    if (error instanceof SecretError) throw payloadInvalid([{ path: "$", message: NOT_VALID }], error);
     if (error instanceof CronflowError) throw payloadInvalid([{ path: "$", message: error.message }]);
     throw error;
   }
 }
 
-/** What the sender is told of what a function of the user's threw: no secret. */
 function messageOf(thrown: unknown): string {
-  return masked(thrown instanceof Error ? thrown.message : String(thrown));
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

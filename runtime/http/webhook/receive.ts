@@ -2,10 +2,13 @@
 import type { Context } from "hono";
 import { milliseconds } from "../../duration.ts";
 import { fingerprint } from "../../fingerprint.ts";
+import { LIMITS } from "../../native/generated.ts";
+import { refuseSecrets } from "../../services/secrets/known.ts";
+import { SecretError } from "../../services/secrets/secret-error.ts";
 import type { StartRequest } from "../../session.ts";
 import type { Verified, Verifier } from "../verify/verifier.ts";
 import { readBody } from "./body.ts";
-import { WebhookError } from "./error.ts";
+import { keyInvalid, WebhookError } from "./error.ts";
 import type { Exchange } from "./exchange.ts";
 import { checkRequestHeaders } from "./headers.ts";
 import { checkMediaType } from "./media-type.ts";
@@ -71,13 +74,22 @@ const LONGEST_DELIVERY_ID = 256;
 function delivery(id: string, { ttl }: Verified, raw: Uint8Array): NonNullable<StartRequest["delivery"]> {
   if (typeof id !== "string" || id === "") throw new TypeError("the verifier gave a `deliveryId` that is no text");
   return {
-    id: Buffer.byteLength(id) > LONGEST_DELIVERY_ID ? fingerprint(id) : id,
+    id: Buffer.byteLength(id) > LONGEST_DELIVERY_ID ? fingerprint(id) : id.toWellFormed(),
     fingerprint: fingerprint(raw),
     ...(ttl !== undefined && { ttlMs: milliseconds(ttl) }),
   };
 }
 
-function textKey(key: unknown): string {
-  if (typeof key !== "string") throw new TypeError(`\`idempotencyKey\` gave a ${typeof key}, no text`);
+/** What is no text is the fault of the function; the rest, of whoever has sent it. */
+function textKey(given: unknown): string {
+  if (typeof given !== "string") throw new TypeError(`\`idempotencyKey\` gave a ${typeof given}, no text`);
+  const key = given.toWellFormed();
+  if (key === "" || Buffer.byteLength(key) > LIMITS.KEY_BYTES) throw keyInvalid();
+  try {
+    refuseSecrets(key, "idempotency key");
+  } catch (error) {
+    if (error instanceof SecretError) throw keyInvalid(error);
+    throw error;
+  }
   return key;
 }

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { InvalidError } from "cronflow-ffi";
+import { InvalidError, type WorkflowOptions } from "cronflow-ffi";
 import { z } from "zod";
+import { LIMITS } from "../../native/generated.ts";
 import { github } from "../verify/github.ts";
-import { answerOf, request, serving } from "./webhook.testing.ts";
+import { answerOf, recordingLog, request, serving } from "./webhook.testing.ts";
 
 const SECRET = "a secret";
 
@@ -151,7 +152,14 @@ const CASES: Readonly<Record<string, Case>> = {
     body: '{"amount":2}',
     headers: { ...signed('{"amount":2}'), "x-source": "s", "x-version": "v2", "x-key": "" },
     status: 400,
-    answer: { error: { code: "text_invalid", message: expect.stringContaining("idempotency key") } },
+    answer: refusal("text_invalid", "The idempotency key is not valid."),
+  },
+  "an idempotency key that is too long": {
+    path: "/all",
+    body: '{"amount":2}',
+    headers: { ...signed('{"amount":2}'), "x-source": "s", "x-version": "v2", "x-key": "k".repeat(513) },
+    status: 400,
+    answer: refusal("text_invalid", "The idempotency key is not valid."),
   },
   "another path": { path: "/none", status: 404, answer: refusal("not_found", "There is nothing here.") },
 };
@@ -284,6 +292,70 @@ test.each<[string, object]>([
     body: refusal("internal_error", "The request failed; nothing was started, and the log says why."),
   });
   expect((await engine.list()).runs).toEqual([]);
+});
+
+test.each<[string, WorkflowOptions]>([
+  ["concurrency", { id: "w", concurrency: { limit: 1, key: tenantOf } }],
+  ["rateLimit", { id: "w", rateLimit: { count: 1, per: "1s", key: tenantOf } }],
+])(
+  "the `key` of %s that cannot take a payload is the workflow's fault, and the schema says whose else",
+  async (option, limited) => {
+    const { lines, log } = recordingLog();
+    const engine = await serving(
+      (engine) => {
+        engine
+          .define(limited)
+          .onWebhook("/w")
+          .onWebhook("/strict", { schema: z.object({ tenant: z.string() }) })
+          .step("x", () => {});
+      },
+      { log },
+    );
+    expect(await answerOf(engine.fetch(request("/w", {})))).toMatchObject({
+      status: 500,
+      body: refusal("internal_error", "The request failed; nothing was started, and the log says why."),
+    });
+    expect(lines.filter((line) => line.startsWith("error POST /w failed"))).toEqual([
+      expect.stringContaining(`The \`key\` of ${option} of workflow \`w\` gave undefined instead of a text.`),
+    ]);
+    expect(await answerOf(engine.fetch(request("/strict", {})))).toMatchObject({
+      status: 400,
+      body: invalidBody("Invalid input: expected string, received undefined", "$.tenant"),
+    });
+    expect((await engine.list()).runs).toEqual([]);
+    expect((await engine.fetch(request("/w", { tenant: "t" }))).status).toBe(202);
+  },
+);
+
+function tenantOf({ tenant }: { tenant: string }): string {
+  return tenant;
+}
+
+test("a body that is to be recorded as text, too, may be too large for that", async () => {
+  const engine = await serving((engine) =>
+    engine
+      .define({ id: "w" })
+      .onWebhook("/w", { parseRawBody: true, maxBodyBytes: 64 << 20, schema: z.any().transform(() => 1) })
+      .step("x", () => {}),
+  );
+  expect(await answerOf(engine.fetch(request("/w", `"${"x".repeat(LIMITS.VALUE_BYTES)}"`)))).toMatchObject({
+    status: 400,
+    body: invalidBody("too large to be recorded"),
+  });
+});
+
+test("half a character in a key or a delivery id is no character, and no malformed command", async () => {
+  const engine = await serving((engine) =>
+    engine
+      .define({ id: "w" })
+      .onWebhook("/key", { idempotencyKey: () => "key \ud800" })
+      .onWebhook("/delivery", { verify: () => ({ ok: true, deliveryId: "id \ud800" }) })
+      .step("x", () => {}),
+  );
+  for (const path of ["/key", "/delivery"]) {
+    expect((await engine.fetch(request(path))).status).toBe(202);
+    expect((await engine.fetch(request(path))).status).toBe(200);
+  }
 });
 
 function fail(): never {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { answerOf, request, serving } from "./webhook.testing.ts";
+import { testEngine } from "../../testing/engines.ts";
+import { answerOf, recordingLog, request, type Seen, serving } from "./webhook.testing.ts";
 
 const result = { respond: "result", timeout: "10s" } as const;
 
@@ -103,4 +104,54 @@ test("answers 504 with the run's id when the engine stops first", async () => {
     status: 504,
     body: { runId: expect.stringMatching(/^run_/), error: { code: "closed" } },
   });
+});
+
+test("senders that wait at a server that stops are answered before it ends their connections, and it is no error", async () => {
+  const { lines, log } = recordingLog();
+  const engine = testEngine({ log, auth: "a-token-that-nobody-guesses" });
+  const [asleep, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  engine
+    .define({ id: "sleeps" })
+    .onWebhook("/sleeps", { ...result, onSuccess: () => asleep.resolve() })
+    .sleep("1h");
+  engine
+    .define({ id: "executes" })
+    .onWebhook("/executes", result)
+    .step("x", () => {
+      begun.resolve();
+      return new Promise(() => {});
+    });
+  await engine.start({ port: 0 });
+  const ask = (path: string): Promise<Seen> => answerOf(fetch(new URL(path, engine.url), { method: "POST" }));
+  const answers = [ask("/sleeps"), ask("/executes")];
+  await Promise.all([asleep.promise, begun.promise]);
+  await engine.stop({ timeout: 0 });
+  for (const { status, body } of await Promise.all(answers)) {
+    expect([status, body]).toEqual([
+      504,
+      {
+        runId: expect.stringMatching(/^run_/),
+        error: { code: "closed", message: "The engine has stopped; the run goes on with its next start." },
+      },
+    ]);
+  }
+  expect(lines).toEqual([]);
+});
+
+test("a request that is never answered does not keep the engine from stopping", async () => {
+  const begun = Promise.withResolvers<void>();
+  const engine = testEngine({ auth: "a-token-that-nobody-guesses" });
+  const hangs = (): Promise<never> => {
+    begun.resolve();
+    return new Promise(() => {});
+  };
+  engine
+    .define({ id: "hangs" })
+    .onWebhook("/hangs", { condition: hangs })
+    .step("x", () => 1);
+  await engine.start({ port: 0 });
+  const answer = fetch(new URL("/hangs", engine.url), { method: "POST" }).catch((error) => error.code);
+  await begun.promise;
+  await engine.stop({ timeout: 0 });
+  expect(await answer).toBe("ECONNRESET");
 });

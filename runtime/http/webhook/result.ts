@@ -55,8 +55,10 @@ function notCompleted(engine: HttpEngine, runId: string, error: unknown): Answer
     const told = engine.http.isProduction ? "The run did not complete." : message;
     return (context) => context.json({ runId, status, error: { name, message: told } }, 422);
   }
-  engine.log().error(`the result of run ${runId} is not known`, error);
   const code = error instanceof CronflowError ? error.code : "result_unknown";
+  // The engine was stopped, which is no fault.
+  if (code === "closed") return unfinished(runId, code, "The engine has stopped; the run goes on with its next start.");
+  engine.log().error(`the result of run ${runId} is not known`, error);
   return unfinished(runId, code, "The run exists; its result is not known yet.");
 }
 

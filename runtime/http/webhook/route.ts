@@ -1,14 +1,18 @@
 /** Where webhooks are: a path is one route, whatever its methods. */
-import type { Context, Hono } from "hono";
+import type { Context, Hono, Next } from "hono";
 import { invalid } from "../../definition/check.ts";
 import { checkWebhook, type WebhookOptions } from "../../definition/webhook-options.ts";
+import { type PathPattern, pathPatterns, relation } from "../../definition/webhook-path.ts";
 import type { WebhookTrigger } from "../../definition.ts";
 import { RETRY_AFTER, refuse } from "../answers.ts";
 import type { HttpEngine } from "../engine.ts";
 import type { Admission } from "./admission.ts";
 import { Webhook } from "./webhook.ts";
 
-/** Serves one webhook trigger. Throws an `InvalidError` when it is not defined as it should be. */
+/**
+ * Serves one webhook trigger. Those whose paths match the same are added with the more specific one first. Throws an
+ * `InvalidError` when it is not defined as it should be.
+ */
 export function addWebhook(
   routes: Hono,
   engine: HttpEngine,
@@ -24,54 +28,74 @@ export function addWebhook(
       `Workflow \`${workflowId}\`, webhook \`${path}\`: in production it must be said who may send. Give \`verify\`, or \`verify: "none"\` if anybody may.`,
     );
   }
-  endpoint(routes, path, admission).add(new Webhook(engine, workflowId, path, options));
+  for (const pattern of pathPatterns(workflowId, path)) {
+    endpoint(routes, pattern, admission).add(new Webhook(engine, workflowId, pattern.path, options));
+  }
 }
 
-/** The endpoints of an app by path, with the names of parameters left out. */
-const endpoints = new WeakMap<Hono, Map<string, Endpoint>>();
-const PARAMETER_NAME = /:\w+/g;
+/** The endpoints of an app, in the order in which they are tried. */
+const endpoints = new WeakMap<Hono, Endpoint[]>();
 
-function endpoint(routes: Hono, path: string, admission: Admission): Endpoint {
-  const known = endpoints.get(routes) ?? new Map<string, Endpoint>();
-  endpoints.set(routes, known);
-  const key = path.replace(PARAMETER_NAME, ":");
-  const found = known.get(key);
+function endpoint(routes: Hono, pattern: PathPattern, admission: Admission): Endpoint {
+  const all = endpoints.get(routes) ?? [];
+  endpoints.set(routes, all);
+  const { path } = pattern;
+  const found = all.find((other) => relation(other.pattern, pattern) === "same");
   if (found !== undefined) {
-    if (found.path === path) return found;
-    throw invalid(`The webhooks \`${found.path}\` and \`${path}\` are the same path: call its parameters the same.`);
+    if (found.pattern.path === path) return found;
+    throw invalid(
+      `The webhooks \`${found.pattern.path}\` and \`${path}\` are the same path: call its parameters the same.`,
+    );
   }
-  const made = new Endpoint(path, admission);
-  known.set(key, made);
+  const made = new Endpoint(pattern, admission, all);
+  all.push(made);
   // One handler for all methods: Hono is fastest when only one matches.
-  routes.all(path, (context) => made.serve(context));
+  routes.all(path, (context, next) => made.serve(context, next));
   return made;
 }
 
 /** All webhooks of one path. */
 class Endpoint {
   readonly #webhooks = new Map<string, Webhook>();
+  #wider: readonly Endpoint[] | undefined;
 
   constructor(
-    readonly path: string,
+    readonly pattern: PathPattern,
     readonly admission: Admission,
+    /** All endpoints of the app. */
+    readonly all: readonly Endpoint[],
   ) {}
 
   add(webhook: Webhook): void {
     this.#webhooks.set(webhook.method, webhook);
   }
 
-  async serve(context: Context): Promise<Response> {
+  async serve(context: Context, next: Next): Promise<Response | undefined> {
     const { admission } = this;
+    const { method } = context.req;
+    const webhook = this.#webhooks.get(method);
+    if (webhook === undefined && this.#others().some((other) => other.#webhooks.has(method))) {
+      await next();
+      return undefined;
+    }
     if (!admission.enter()) {
       return refuse(context, 503, "too_many_requests_pending", "Too many requests wait; send it again.", RETRY_AFTER);
     }
     try {
-      const webhook = this.#webhooks.get(context.req.method);
       if (webhook !== undefined) return await webhook.serve(context);
-      const allowed = [...this.#webhooks.keys()].join(", ");
+      const methods = [this, ...this.#others()].flatMap((endpoint) => [...endpoint.#webhooks.keys()]);
+      const allowed = [...new Set(methods)].join(", ");
       return refuse(context, 405, "method_not_allowed", `Use ${allowed}.`, { Allow: allowed });
     } finally {
       admission.leave();
     }
+  }
+
+  /** Those that are tried later for requests to this path. Asked for when all are there. */
+  #others(): readonly Endpoint[] {
+    this.#wider ??= this.all
+      .slice(this.all.indexOf(this) + 1)
+      .filter(({ pattern }) => relation(this.pattern, pattern) !== "disjoint");
+    return this.#wider;
   }
 }

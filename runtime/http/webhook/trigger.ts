@@ -1,6 +1,7 @@
 /** What is recorded of a request, as `ctx.trigger`. */
 import type { Context } from "hono";
 import { queryOf } from "../address.ts";
+import { paramsOf } from "../params.ts";
 import { REDACTED, recordedHeaders } from "./redaction.ts";
 
 type Recorder = (context: Context, rawBody: string | undefined) => string;
@@ -14,10 +15,11 @@ export function triggerRecorder(method: string, path: string, isRedacted: (name:
   const begin = (actual: string): string => `{"type":"webhook","method":"${method}","path":${JSON.stringify(actual)}`;
   const usual = begin(path);
   const hasParams = /[:*]/.test(path);
-  return ({ req }, rawBody) => {
+  return (context, rawBody) => {
+    const { req } = context;
     // Under a prefix it is another. Hono decodes paths, so there may be anything in it.
     const first = req.path === path ? usual : begin(req.path.toWellFormed());
-    const params = hasParams ? paramsText(req.param()) : "{}";
+    const params = hasParams ? paramsText(paramsOf(context)) : "{}";
     const headers = JSON.stringify(recordedHeaders(req.raw.headers, isRedacted));
     const body = rawBody === undefined ? "" : `,"rawBody":${JSON.stringify(rawBody)}`;
     return `${first},"params":${params},"query":${queryText(req.raw.url, isRedacted)},"headers":${headers}${body}}`;
