@@ -422,3 +422,38 @@ test("log writes its line once, at its level, and passes last through", async ()
   expect(await engine.execute(workflow, undefined)).toBe(5);
   expect(lines).toEqual(["info plain", "warn x gave 5"]);
 });
+
+test("two who stop it wait for the same stop, and who stops it while it starts waits for that", async () => {
+  const engine = testEngine();
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  engine.define({ id: "long" }).step("long", () => {
+    begun.resolve();
+    return release.promise;
+  });
+  const starting = engine.start();
+  const stopped = engine.stop();
+  await starting;
+  await stopped;
+  await expect(engine.list()).rejects.toThrow();
+  await engine.start();
+  await engine.trigger("long");
+  await begun.promise;
+  const stops = [engine.stop(), engine.stop()];
+  release.resolve();
+  await Promise.all(stops);
+  await engine.start();
+  expect((await engine.list()).runs).toMatchObject([{ status: "completed" }]);
+});
+
+test.each([Number.NaN, 0.5, Number.POSITIVE_INFINITY])(
+  "a priority of %p is refused to its caller alone",
+  async (priority) => {
+    const engine = testEngine();
+    const workflow = engine.define({ id: "w" }).step("s", () => 1);
+    await engine.start();
+    const [refused, other] = [engine.execute(workflow, undefined, { priority }), engine.execute(workflow)];
+    await expect(refused).rejects.toThrow(`\`priority\` is ${priority}; give a whole number from -100 to 100.`);
+    expect(await other).toBe(1);
+  },
+);

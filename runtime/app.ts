@@ -63,7 +63,10 @@ export interface StartOptions extends EngineOptions {
 
 /** How a run begins. */
 export interface TriggerOptions {
-  /** The same key and payload find the same run; another payload is a conflict. */
+  /**
+   * The same key and payload find the same run; another payload is a conflict. Payloads are compared as they are recorded,
+   * byte by byte: `{ a, b }` and `{ b, a }` differ.
+   */
   readonly idempotencyKey?: string;
   /** How long to wait before the run begins. */
   readonly delay?: Duration;
@@ -99,7 +102,7 @@ export interface Foundation {
   readonly definitions: Definitions;
   readonly openCore: (config: CoreConfig) => Core;
   /** What stands for services. */
-  readonly services: Pick<ServiceSettings, "intercept" | "isReplaced">;
+  readonly services: Pick<ServiceSettings, "intercept" | "isReplaced" | "secretOf">;
 }
 
 /** What of an engine is only for the test kit. */
@@ -137,6 +140,7 @@ export class Cronflow {
   readonly state: SharedState = new SharedState((command) => this.#running().ask(command));
   #session: Session | undefined;
   #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
   readonly #http: HttpInterface;
   #log: Logger;
   #removeListeners = (): void => {};
@@ -187,7 +191,10 @@ export class Cronflow {
     return new Workflow(definition);
   }
 
-  /** Opens the database, continues open runs, and serves HTTP if a port is given. */
+  /**
+   * Opens the database, continues open runs, and serves HTTP if a port is given. What keeps the process alive after that:
+   * docs/guide/runs.md.
+   */
   async start(options: StartOptions = {}): Promise<void> {
     if (this.#session !== undefined || this.#starting !== undefined) {
       throw new InvalidError("config_invalid", "This engine is already started.");
@@ -202,11 +209,21 @@ export class Cronflow {
 
   /** Takes no new work, lets handlers finish for `timeout` (default 10 s), and leaves the rest to the next start. */
   async stop({ timeout = PATIENCE_MS }: { timeout?: Duration } = {}): Promise<void> {
+    const patienceMs = milliseconds(timeout);
+    // Who starts it hears of what goes wrong there.
+    await this.#starting?.catch(() => {});
+    this.#stopping ??= this.#stop(patienceMs).finally(() => {
+      this.#stopping = undefined;
+    });
+    return this.#stopping;
+  }
+
+  async #stop(patienceMs: number): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
     // No new connections; requests that wait for a run may do so as long as handlers may finish.
     const drained = this.#http.drain();
-    await session.stop(milliseconds(timeout));
+    await session.stop(patienceMs);
     await this.#http.close();
     await drained;
     this.#session = undefined;
@@ -329,8 +346,8 @@ export class Cronflow {
 
   /**
    * Starts a run of each workflow that listens to an event of this name, and tells it to all runs that wait for one, in
-   * one transaction; resolves after the commit. A workflow whose schema or filter cannot take the event is left out,
-   * which is logged and told.
+   * one transaction; resolves after the commit. A workflow whose schema, filter or limit's `key` cannot take the
+   * event is left out, which is logged and told.
    */
   async publishEvent(name: string, payload?: unknown): Promise<PublishedEvent> {
     const session = this.#running();
@@ -421,7 +438,7 @@ export class Cronflow {
       await session.listen();
       serve();
     } catch (error) {
-      await this.stop();
+      await this.#stop(PATIENCE_MS);
       throw error;
     }
   }

@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
+import { secret } from "cronflow-ffi";
 import { z } from "zod";
+import { recordingLog } from "./http/webhook/webhook.testing.ts";
+import { LIMITS } from "./native/generated.ts";
 import { testEngine } from "./testing/engines.ts";
 
 const order = z.object({ id: z.string(), total: z.coerce.number() });
@@ -76,6 +79,67 @@ test("an event without a payload starts runs without one", async () => {
   await engine.start();
   const { runIds } = await engine.publishEvent("e");
   expect(await engine.result(runIds[0] as string)).toBe("undefined");
+});
+
+const KEYS: Readonly<Record<string, readonly [key: (payload: { tenant: string }) => string, message: string]>> = {
+  "gives none": [({ tenant }) => tenant, "gave undefined instead of a text"],
+  throws: [({ tenant }) => tenant.trim(), "threw: "],
+  "gives one that is too long": [() => "x".repeat(513), "gave a text of 513 bytes; a key has at most 512"],
+  "gives a secret": [() => SECRET, "it has the value of secret(env:CRONFLOW_TEST_EVENT) in it"],
+};
+const SECRET = `event-${crypto.randomUUID()}`;
+process.env["CRONFLOW_TEST_EVENT"] = SECRET;
+
+test.each(Object.entries(KEYS))("a workflow whose limit's key %s is left out", async (_what, [key, message]) => {
+  const { lines, log } = recordingLog();
+  const engine = testEngine({ log });
+  const secrets = { key: secret("env:CRONFLOW_TEST_EVENT") };
+  engine
+    .define({ id: "at-once", concurrency: { limit: 1, key }, secrets })
+    .onEvent("e")
+    .step("never", () => 1);
+  engine
+    .define({ id: "often", rateLimit: { count: 1, per: "1s", key } })
+    .onEvent("e")
+    .step("never", () => 1);
+  engine
+    .define({ id: "glad" })
+    .onEvent("e")
+    .step("echo", (ctx) => ctx.payload);
+  const waiting = engine
+    .define({ id: "waiting" })
+    .manual()
+    .waitForEvent("e")
+    .step("seen", (ctx) => ctx.last);
+  await engine.start();
+  const run = engine.execute(waiting, undefined);
+  await untilWaiting(engine, "waiting");
+  const { runIds, refused } = await engine.publishEvent("e", { a: 1 });
+  expect(await Promise.all(runIds.map((runId) => engine.result(runId)))).toEqual([{ a: 1 }]);
+  expect(await run).toEqual({ a: 1 });
+  expect(refused.map(({ workflowId }) => workflowId)).toEqual(["at-once", "often"]);
+  for (const { message: told } of refused) expect(told).toContain(message);
+  expect(lines.filter((line) => line.startsWith('warn event "e" starts no run of workflow `'))).toHaveLength(2);
+  expect(lines.join()).not.toContain(SECRET);
+});
+
+test("a workflow whose schema makes more of an event than can be recorded is left out", async () => {
+  const engine = testEngine();
+  engine
+    .define({ id: "more" })
+    .onEvent("e", { schema: z.string().transform((text) => text.repeat(LIMITS.VALUE_BYTES / 3)) })
+    .step("never", () => 1);
+  engine
+    .define({ id: "glad" })
+    .onEvent("e")
+    .step("echo", (ctx) => ctx.payload);
+  await engine.start();
+  const { runIds, refused } = await engine.publishEvent("e", "€");
+  expect(refused).toEqual([{ workflowId: "more", message: expect.stringContaining("has 4194") }]);
+  expect(await Promise.all(runIds.map((runId) => engine.result(runId)))).toEqual(["€"]);
+  await expect(engine.publishEvent("e", "€".repeat(LIMITS.VALUE_BYTES / 3))).rejects.toMatchObject({
+    code: "value_too_large",
+  });
 });
 
 /** Asks until a run of the workflow waits. */

@@ -2,15 +2,20 @@
 import type { EventTrigger } from "./definition.ts";
 import type { Definitions } from "./definitions.ts";
 import { decode, encode } from "./json.ts";
+import { limitKeys } from "./limit-keys.ts";
 import type { Logger } from "./log.ts";
 import { parse } from "./schema.ts";
+import { masked } from "./services/secrets/known.ts";
 import type { StartRequest } from "./session.ts";
 
 /** What became of an event that was published. */
 export interface PublishedEvent {
   /** The runs it has started, of each workflow that listens. */
   readonly runIds: readonly string[];
-  /** Workflows that listen, and could not take it: it does not fit their schema, or their filter threw. */
+  /**
+   * Workflows that listen, and could not take it: it does not fit their schema, or their filter or the `key` of one of
+   * their limits threw.
+   */
   readonly refused: readonly {
     /** The workflow that was left out. */
     readonly workflowId: string;
@@ -24,7 +29,12 @@ export interface Listeners {
   readonly refused: PublishedEvent["refused"];
 }
 
-/** @param text What the event says, as it is recorded. */
+/**
+ * All runs of an event are started, or none: so whatever would refuse one of them is found out here, and its workflow
+ * left out.
+ *
+ * @param text What the event says, as it is recorded.
+ */
 export async function listenersOf(
   definitions: Definitions,
   event: string,
@@ -34,15 +44,16 @@ export async function listenersOf(
   const starts: StartRequest[] = [];
   const refused: { workflowId: string; message: string }[] = [];
   const trigger = JSON.stringify({ type: "event", event });
-  for (const { id: workflowId, triggers } of definitions.currents()) {
+  for (const { id: workflowId, triggers, options } of definitions.currents()) {
     try {
       const payload = await firstThatTakes(
         triggers.filter((other) => other.type === "event" && other.event === event),
         text,
       );
-      if (payload !== undefined) starts.push({ workflowId, payload: payload.text, trigger });
+      if (payload === undefined) continue;
+      starts.push({ workflowId, payload: payload.text, trigger, keys: limitKeys(options, payload.text) });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = masked(error instanceof Error ? error.message : String(error));
       log.warn(`event ${JSON.stringify(event)} starts no run of workflow \`${workflowId}\`: ${message}`);
       refused.push({ workflowId, message });
     }

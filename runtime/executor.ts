@@ -5,7 +5,7 @@ import { AttemptContext, type ContextServices } from "./context.ts";
 import type { NodeSpec } from "./definition.ts";
 import type { Definitions } from "./definitions.ts";
 import { milliseconds } from "./duration.ts";
-import { CancelSignal, NonRetryableError } from "./errors.ts";
+import { CancelSignal, errorOf, InvalidError, NonRetryableError } from "./errors.ts";
 import { isRetryable, recordedError } from "./failure.ts";
 import { handlerOf, nodeOf } from "./handlers.ts";
 import { encode } from "./json.ts";
@@ -58,6 +58,8 @@ export class Executor {
   readonly #memories: Memories;
   readonly #mirror: StateMirror;
   #onIdle: (() => void) | undefined;
+  /** Of which no line says yet that they are stuck. */
+  readonly #stuck: string[] = [];
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -150,7 +152,7 @@ export class Executor {
     const { message, node, context } = execution;
     const options = node?.options.cache;
     if (options === undefined || context === undefined) return;
-    const key = JSON.stringify(String(options.key(context)));
+    const key = keyText(options.key(context), message.step);
     refuseSecrets(key, `cache key of step \`${message.step}\``);
     execution.cache = `,"cache":{"key":${key},"ttl_ms":${milliseconds(options.ttl)}}`;
     const command = `{"recall":{"run":"${message.run}","fence":${message.fence},"key":${key}}}`;
@@ -251,7 +253,7 @@ export class Executor {
     if (this.#executions.get(execution.key) !== execution) return;
     const onResult = (result: ResultMessage, error: ErrorMessage | undefined): void => {
       // What cannot be recorded fails the attempt, which is reported in its place.
-      if (error?.class === "invalid") return this.#threw(execution, new NonRetryableError(error.message));
+      if (error?.class === "invalid") return this.#threw(execution, notRecorded(execution, error));
       this.#executions.delete(execution.key);
       if (error === undefined) recorded(result);
       // A late result is refused, as promised; everything else is worth a line.
@@ -282,6 +284,7 @@ export class Executor {
   }
 
   #finished({ run, status, last }: NonNullable<EffectMessage["finished"]>): void {
+    if (status === "stuck") this.#warnOfStuck(run);
     const memory = this.#memories.get(run);
     const isKnown = memory !== undefined && status === "completed" && (last === undefined || memory.outputs.has(last));
     const output = last === undefined ? undefined : memory?.outputs.get(last);
@@ -290,6 +293,20 @@ export class Executor {
     const hooks = memory?.definition?.options.hooks;
     const hook = status === "completed" ? hooks?.onSuccess : status === "failed" ? hooks?.onFailure : undefined;
     if (hook === undefined) this.#memories.forget(run);
+  }
+
+  /** One line for all that are found at once: a deployment may leave many behind. */
+  #warnOfStuck(run: string): void {
+    this.#stuck.push(run);
+    if (this.#stuck.length > 1) return;
+    setImmediate(() => {
+      const [first, ...others] = this.#stuck.splice(0);
+      const which = others.length === 0 ? `run ${first} is` : `${others.length + 1} runs, ${first} first, are`;
+      this.#options.log.warn(
+        `${which} stuck: the workflow is not the one they began with, or what is stored does not fit it. ` +
+          '`list({ status: "stuck" })` and `inspect` tell more; they go on when their version is defined again, or by `retryRun`.',
+      );
+    });
   }
 
   #abort({ run, fence, reason }: NonNullable<EffectMessage["abort"]>): void {
@@ -317,6 +334,23 @@ const ABORTED = {
   cancelled: "the run was cancelled",
   ended: "the result is no longer wanted",
 } as const;
+
+/** Why the end of an attempt could not be recorded. */
+function notRecorded({ message: { step, handler }, state }: Execution, error: ErrorMessage): Error {
+  const changes = state?.message ?? "";
+  if (error.code !== "request_too_large" || changes === "") return new NonRetryableError(error.message);
+  const what = step === undefined ? `The ${handler} hook` : `Step \`${step}\``;
+  const bytes = Buffer.byteLength(changes);
+  const text = `${what} changes too much of \`ctx.state\` at once: ${bytes} bytes.`;
+  return errorOf(error.code, `${text} ${error.message} Change less in one step.`);
+}
+
+/** JSON text of a cache's key. Anything else made into a text would be the same for values that are not the same. */
+function keyText(key: unknown, step: string | undefined): string {
+  if (typeof key === "string" && key !== "") return JSON.stringify(key.toWellFormed());
+  const message = `The \`key\` of the cache of step \`${step}\` gave ${Bun.inspect(key, { depth: 1 })} instead of a text.`;
+  throw new InvalidError("value_invalid", message);
+}
 
 function keyOf({ run, fence }: ExecuteMessage): string {
   return `${run}/${fence}`;

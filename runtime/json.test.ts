@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { decode, encode } from "./json.ts";
+import { LIMITS } from "./native/generated.ts";
 
 const cycle: { self?: unknown } = {};
 cycle.self = cycle;
@@ -33,4 +34,19 @@ test("records undefined as absent, and the same object twice is no cycle", () =>
   expect(decode(undefined)).toBeUndefined();
   const shared = { a: 1 };
   expect(encode([shared, shared], "output")).toBe('[{"a":1},{"a":1}]');
+});
+
+test.each([
+  ["a", LIMITS.VALUE_BYTES],
+  ["é", LIMITS.VALUE_BYTES / 2],
+  ["€", Math.floor(LIMITS.VALUE_BYTES / 3)],
+  ["😀", LIMITS.VALUE_BYTES / 4],
+])("what is too large is told by its bytes: %s", (character, most) => {
+  const quotes = 2;
+  const fits = character.repeat(most - Math.ceil(quotes / Buffer.byteLength(character)));
+  expect(encode(fits, "payload")).toHaveLength(fits.length + quotes);
+  const bytes = Buffer.byteLength(character.repeat(most)) + quotes;
+  expect(() => encode(character.repeat(most), "payload")).toThrow(
+    `the payload has ${bytes} bytes, at most ${LIMITS.VALUE_BYTES} are recorded`,
+  );
 });

@@ -16,16 +16,22 @@ export function encode(value: unknown, what: string): string | undefined {
     default: {
       check(value, { what, keys: [], ancestors: [] });
       const text = JSON.stringify(value);
-      if (text !== undefined && text.length > LIMITS.VALUE_BYTES) {
-        throw new InvalidError(
-          "value_too_large",
-          `the ${what} has ${text.length} characters, at most ${LIMITS.VALUE_BYTES} bytes are recorded`,
-        );
-      }
+      if (text !== undefined) checkLength(text, what);
       refuseSecrets(text, what);
       return text;
     }
   }
+}
+
+/** A character has three bytes at most, so only long texts are counted. */
+function checkLength(text: string, what: string): void {
+  if (text.length * 3 <= LIMITS.VALUE_BYTES) return;
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= LIMITS.VALUE_BYTES) return;
+  throw new InvalidError(
+    "value_too_large",
+    `the ${what} has ${bytes} bytes, at most ${LIMITS.VALUE_BYTES} are recorded`,
+  );
 }
 
 /** Where in a value the look is: its path is only put together for a message. */

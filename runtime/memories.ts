@@ -112,6 +112,8 @@ export class Memories {
     for (let after: number | undefined = 0; after !== undefined; ) {
       const record: RunRecordMessage = await this.pump.ask<RunRecordMessage & ResultMessage>(
         `{"query":{"run":{"run":"${runId}","after":${after}}}}`,
+        // The attempt has not begun: that storage fails now is no failure of it.
+        true,
       );
       memory ??= this.#newMemory(record);
       this.#add(memory, record);

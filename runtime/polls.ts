@@ -1,18 +1,21 @@
 /** Asks the user's polls for items when the core says so, and reports what they gave. */
-import type { PollItem, PollTrigger } from "./definition.ts";
+import type { PollTrigger } from "./definition.ts";
 import type { Definitions } from "./definitions.ts";
 import { milliseconds } from "./duration.ts";
-import { InvalidError } from "./errors.ts";
+import { InvalidError, type RecordedError } from "./errors.ts";
 import { recordedError } from "./failure.ts";
-import { encode } from "./json.ts";
-import { limitKeys } from "./limit-keys.ts";
 import type { Logger } from "./log.ts";
-import type { EffectMessage } from "./native/protocol.ts";
+import type { EffectMessage, ErrorMessage } from "./native/protocol.ts";
+import { type LeftOut, type PolledItems, parts, polledItems } from "./poll-items.ts";
 import type { Pump } from "./pump.ts";
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
+/** Items that are named in one line of the log. */
+const NAMED = 5;
+
 type Asked = NonNullable<EffectMessage["poll"]>;
+type Answer = PolledItems | { readonly error: RecordedError };
 
 export interface PollsOptions {
   readonly pump: Pick<Pump, "send">;
@@ -24,6 +27,8 @@ export interface PollsOptions {
 export class Polls {
   readonly #options: PollsOptions;
   readonly #asking = new Map<number, AbortController>();
+  /** Which items each poll left out last, as it was said: it is not said again at every poll. */
+  readonly #leftOut = new Map<number, string>();
 
   constructor(options: PollsOptions) {
     this.#options = options;
@@ -36,7 +41,7 @@ export class Polls {
     this.#asking.set(asked.schedule, abort);
     this.#answer(asked, abort).then((answer) => {
       // Nobody waits for it after a stop: the next start asks again.
-      if (this.#asking.get(asked.schedule) === abort) this.#report(asked, answer);
+      if (this.#asking.get(asked.schedule) === abort) return this.#report(asked, answer);
     });
   }
 
@@ -52,8 +57,8 @@ export class Polls {
     for (const abort of asking) abort.abort(new DOMException("the engine stops", "AbortError"));
   }
 
-  /** What the core is told: items or an error. Never rejects. */
-  async #answer({ workflow, name }: Asked, abort: AbortController): Promise<string> {
+  /** What the poll gave, or why it failed. Never rejects. */
+  async #answer({ workflow, name }: Asked, abort: AbortController): Promise<Answer> {
     const { log, definitions } = this.#options;
     let timer: Timer | undefined;
     try {
@@ -70,46 +75,58 @@ export class Polls {
         milliseconds(trigger.options.timeout ?? DEFAULT_TIMEOUT_MS),
       );
       const polled = (async () => trigger.poll({ signal: abort.signal, log }))();
-      const items = await Promise.race([polled, late]);
-      return `"items":${itemsText(items, (payload) => limitKeys(definition?.options, payload))}`;
+      return polledItems(await Promise.race([polled, late]), definition?.options);
     } catch (error) {
       if (!abort.signal.aborted || (abort.signal.reason as Error)?.name === "TimeoutError") {
         log.warn(`poll \`${name}\` of workflow \`${workflow}\` failed; it is asked again later`, error);
       }
-      return `"error":${JSON.stringify(recordedError(error))}`;
+      return { error: recordedError(error) };
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #report({ schedule, workflow, name }: Asked, answer: string): void {
-    const command = `{"polled":{"schedule":${schedule},${answer}}}`;
-    const onResult = (_result: unknown, error: { code: string; message: string } | undefined): void => {
-      this.#asking.delete(schedule);
-      if (error !== undefined && error.code !== "closed") {
-        this.#options.log.error(
-          `the items of poll \`${name}\` of workflow \`${workflow}\` were refused: ${error.message}`,
-        );
+  /** Tells the core. Until then the poll is not asked again. */
+  async #report(asked: Asked, answer: Answer): Promise<void> {
+    if ("error" in answer) {
+      await this.#send(asked, `"error":${JSON.stringify(answer.error)}`);
+    } else {
+      this.#warn(asked, answer.leftOut);
+      // One after the other, so that other commands go between them.
+      for (const part of parts(answer.texts)) {
+        const error = await this.#send(asked, `"items":[${part.join(",")}]`);
+        // The engine is stopped, or cannot go on: what is not stored is new when the poll is asked again.
+        if (error !== undefined && error.class !== "invalid") break;
       }
-    };
-    this.#options.pump.send(command, onResult, true);
-  }
-}
-
-type Keys = ReturnType<typeof limitKeys>;
-
-function itemsText(items: readonly PollItem[], keysOf: (payload: string | undefined) => Keys): string {
-  if (!Array.isArray(items)) throw new InvalidError("value_invalid", "a poll gives an array of items");
-  const texts = items.map((item, place) => {
-    const id: unknown = item?.id;
-    if ((typeof id !== "string" && typeof id !== "number") || id === "") {
-      throw new InvalidError("value_invalid", `item ${place} of the poll has no \`id\` that is a text or a number`);
     }
-    const payload = encode(item, `item ${place} of the poll`);
-    const keys = keysOf(payload);
-    const concurrency = keys.concurrency === undefined ? "" : `,"concurrency_key":${keys.concurrency}`;
-    const rate = keys.rate === undefined ? "" : `,"rate_key":${keys.rate}`;
-    return `{"id":${JSON.stringify(String(id).toWellFormed())},"payload":${payload}${concurrency}${rate}}`;
-  });
-  return `[${texts.join(",")}]`;
+    this.#asking.delete(asked.schedule);
+  }
+
+  #send({ schedule, workflow, name }: Asked, answer: string): Promise<ErrorMessage | undefined> {
+    return new Promise((resolve) => {
+      const onResult = (_result: unknown, error: ErrorMessage | undefined): void => {
+        if (error !== undefined && error.class !== "unavailable" && error.class !== "unknown_outcome") {
+          this.#options.log.error(
+            `what poll \`${name}\` of workflow \`${workflow}\` gave was refused: ${error.message}`,
+          );
+        }
+        resolve(error);
+      };
+      this.#options.pump.send(`{"polled":{"schedule":${schedule},${answer}}}`, onResult, true);
+    });
+  }
+
+  /** Says which items start no run: once for as long as they are the same. */
+  #warn({ schedule, workflow, name }: Asked, leftOut: readonly LeftOut[]): void {
+    const more = leftOut.length > NAMED ? `; and ${leftOut.length - NAMED} more` : "";
+    const said = leftOut.slice(0, NAMED).map(({ item, reason }) => `${item}: ${reason}`);
+    const text = said.join("; ") + more;
+    if (text === (this.#leftOut.get(schedule) ?? "")) return;
+    this.#leftOut.set(schedule, text);
+    if (leftOut.length === 0) return;
+    const what = leftOut.length === 1 ? "an item" : `${leftOut.length} items`;
+    this.#options.log.warn(
+      `poll \`${name}\` of workflow \`${workflow}\` gave ${what} that cannot start a run, to be tried again at each poll: ${text}`,
+    );
+  }
 }

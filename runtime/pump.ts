@@ -2,8 +2,9 @@
  * Commands down, answers up. Commands of one turn of the event loop travel in one request; the core answers each
  * commit once. Nothing here knows what a command means.
  */
-import { errorOf } from "./errors.ts";
+import { CronflowError, errorOf } from "./errors.ts";
 import { type Core, refusal } from "./native/binding.ts";
+import { LIMITS } from "./native/generated.ts";
 import type { AnswerMessage, EffectMessage, ErrorMessage, ResultMessage } from "./native/protocol.ts";
 import { NONE, wakeUpOf } from "./wake-up.ts";
 
@@ -29,11 +30,23 @@ const NOT_ANSWERED: ErrorMessage = {
 const COMMANDS_PER_REQUEST = 4_096;
 /** Commands after which a request does not wait for the end of the turn. */
 const FULL_REQUEST = 32;
+/** So few that a request of them has room for all, whatever they are encoded as. */
 const CHARACTERS_PER_REQUEST = 8 << 20;
+/** What a request says besides its commands: numbers. */
+const ENVELOPE_BYTES = 256;
+/** Bytes of the largest command. */
+const COMMAND_BYTES = LIMITS.REQUEST_BYTES - ENVELOPE_BYTES;
+/** Bytes that a character of a JavaScript text has in UTF-8, at the most. */
+const BYTES_PER_CHARACTER = 3;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 2_000;
 /** `setTimeout` fires at once for anything longer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** How often the clock is looked at: timers stand still while a machine sleeps, and do not see a clock that is set. */
+const LOOK_MS = 30_000;
+
+/** Nobody waits for the result. */
+const NOTHING: OnResult = () => {};
 
 export interface PumpOptions {
   readonly core: Core;
@@ -53,6 +66,8 @@ export class Pump {
   readonly #sent = new Map<number, Command[]>();
   #seq = 0;
   #capacity: number | undefined;
+  /** What was offered last: a request that is refused may not have said it. */
+  #offered: number | undefined;
   #isFlushing = false;
   #stopTimer = (): void => {};
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -62,6 +77,8 @@ export class Pump {
   #pauseMs = FIRST_PAUSE_MS;
   #wakeUp = NONE;
   #isClosed = false;
+  /** What a command hears that comes when nothing is sent any more. */
+  #notSent = NOT_SENT;
 
   constructor(options: PumpOptions) {
     this.#options = options;
@@ -78,9 +95,17 @@ export class Pump {
     this.drain();
   }
 
-  /** Queues a command. `insist`: it is sent again while storage fails, because its result exists nowhere else. */
+  /**
+   * Queues a command. `insist`: it is sent again while storage fails, because its result exists nowhere else. What no
+   * request can hold is refused at once, before it comes among the others.
+   */
   send(text: string, onResult: OnResult, insist = false): void {
-    if (this.#isClosed) return onResult(null, NOT_SENT);
+    if (this.#isClosed) return onResult(null, this.#notSent);
+    // Almost every command is so short that its bytes need not be counted.
+    if (text.length * BYTES_PER_CHARACTER > COMMAND_BYTES) {
+      const bytes = Buffer.byteLength(text);
+      if (bytes > COMMAND_BYTES) return onResult(null, tooLarge(bytes));
+    }
     this.#queue.push({ text, onResult, insist });
     // A full request goes at once, so that the engine works while this turn goes on.
     if (this.#queue.length >= FULL_REQUEST && this.#pause === undefined && !this.#isClosed) this.#submitQueued();
@@ -88,17 +113,18 @@ export class Pump {
   }
 
   /** The same as a promise. */
-  ask<Result extends ResultMessage>(text: string): Promise<Result> {
+  ask<Result extends ResultMessage>(text: string, insist = false): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.send(text, (result, error) =>
-        error === undefined ? resolve(result as Result) : reject(errorOf(error.code, error.message)),
-      );
+      const onResult: OnResult = (result, error) =>
+        error === undefined ? resolve(result as Result) : reject(errorOf(error.code, error.message));
+      this.send(text, onResult, insist);
     });
   }
 
   /** Offers the core this many slots. */
   setCapacity(capacity: number): void {
     this.#capacity = capacity;
+    this.#offered = capacity;
     this.#schedule();
   }
 
@@ -120,8 +146,14 @@ export class Pump {
 
   /** Sends nothing more. Commands without an answer are refused. */
   close(): void {
+    this.#end(NOT_ANSWERED, NOT_SENT);
+  }
+
+  /** Whoever waits for an answer, or asks for one later, is told why there is none. */
+  #end(notAnswered: ErrorMessage, notSent: ErrorMessage): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#notSent = notSent;
     this.#stopTimer();
     clearTimeout(this.#pause);
     this.#wakeUp.close();
@@ -129,8 +161,8 @@ export class Pump {
     const queued = this.#queue;
     this.#sent.clear();
     this.#queue = [];
-    for (const command of sent) command.onResult(null, NOT_ANSWERED);
-    for (const command of queued) command.onResult(null, NOT_SENT);
+    for (const command of sent) command.onResult(null, notAnswered);
+    for (const command of queued) command.onResult(null, notSent);
   }
 
   #schedule(): void {
@@ -150,6 +182,7 @@ export class Pump {
   };
 
   #submitQueued(): void {
+    if (this.#isClosed) return;
     try {
       while (this.#queue.length > 0 || this.#capacity !== undefined || this.#isDue) {
         if (!this.#submit(this.#nextCommands())) return this.#rest();
@@ -164,10 +197,12 @@ export class Pump {
     if (this.#queue[0]?.isAlone === true) return this.#queue.splice(0, 1);
     let characters = 0;
     let count = 0;
-    while (count < this.#queue.length && count < COMMANDS_PER_REQUEST && characters < CHARACTERS_PER_REQUEST) {
+    while (count < this.#queue.length && count < COMMANDS_PER_REQUEST) {
       const command = this.#queue[count] as Command;
       if (command.isAlone === true) break;
       characters += command.text.length;
+      // The first goes however long it is: a request of its own can hold it.
+      if (count > 0 && characters > CHARACTERS_PER_REQUEST) break;
       count += 1;
     }
     return count === this.#queue.length ? this.#queue.splice(0) : this.#queue.splice(0, count);
@@ -177,10 +212,16 @@ export class Pump {
     const seq = this.#seq + 1;
     const capacity = this.#capacity === undefined ? "" : `,"capacity":${this.#capacity}`;
     const texts = commands.map((command) => command.text).join(",");
-    if (!this.#core.submit(`{"seq":${seq},"now_ms":${this.#core.clock.now()}${capacity},"commands":[${texts}]}`)) {
-      this.#queue.unshift(...commands);
-      return false;
+    let isQueued = false;
+    try {
+      isQueued = this.#core.submit(
+        `{"seq":${seq},"now_ms":${this.#core.clock.now()}${capacity},"commands":[${texts}]}`,
+      );
+    } finally {
+      // Also when it threw: what is in no queue would never be answered.
+      if (!isQueued) this.#queue.unshift(...commands);
     }
+    if (!isQueued) return false;
     this.#capacity = undefined;
     this.#isDue = false;
     this.#seq = seq;
@@ -192,20 +233,30 @@ export class Pump {
   #receive(answer: AnswerMessage): void {
     if (answer.error !== undefined) throw errorOf(answer.error.code, answer.error.message);
     for (const { seq, results, error } of answer.requests ?? []) {
+      // Only what is no request at all has no number: whoever sent it would wait for ever.
+      if (seq === 0 && error !== undefined) throw errorOf(error.code, error.message);
       const commands = this.#sent.get(seq) ?? [];
       this.#sent.delete(seq);
       if (error !== undefined) this.#refused(commands, error);
-      else this.#answered(commands, results ?? []);
+      else this.#answered(seq, commands, results ?? []);
     }
     for (const effect of answer.effects ?? []) this.#options.onEffect(effect);
     this.#wake(answer.wake_at_ms);
   }
 
-  #answered(commands: Command[], results: ResultMessage[]): void {
+  #answered(seq: number, commands: Command[], results: ResultMessage[]): void {
     this.#pauseMs = FIRST_PAUSE_MS;
-    for (let index = 0; index < commands.length; index += 1) {
-      const result = results[index] as ResultMessage;
-      (commands[index] as Command).onResult(result, result === null ? undefined : refusal(result));
+    let told = 0;
+    try {
+      while (told < commands.length) {
+        const result = results[told] as ResultMessage;
+        const { onResult } = commands[told] as Command;
+        told += 1;
+        onResult(result, result === null ? undefined : refusal(result));
+      }
+    } finally {
+      // One of them threw, which breaks the connection: the others hear of that.
+      if (told < commands.length) this.#sent.set(seq, commands.slice(told));
     }
   }
 
@@ -223,15 +274,21 @@ export class Pump {
       for (const command of commands) command.onResult(null, error);
     }
     if (!isDamaged && error.class !== "unavailable") return;
-    // Effects of the failed commit were never given out; this asks for them.
+    this.#capacity ??= this.#offered;
+    this.#askForEffects();
+    this.#rest();
+  }
+
+  /** Effects of a failed commit were never given out; this asks for them, once for all commits that have failed. */
+  #askForEffects(): void {
+    if (this.#queue.some((command) => command.onResult === NOTHING)) return;
     const executing = JSON.stringify([...this.#options.executing()]);
     this.#queue.push({
       text: `{"heartbeat":{"executing":${executing}}}`,
-      onResult: () => {},
+      onResult: NOTHING,
       insist: false,
       isAlone: true,
     });
-    this.#rest();
   }
 
   /** Waits before it sends again: the queue is full or storage fails. */
@@ -249,10 +306,13 @@ export class Pump {
     this.#wakeAtMs = wakeAtMs;
     this.#stopTimer();
     if (atMs === undefined || this.#isClosed) return;
-    const { clock } = this.#core;
-    const inMs = Math.min(Math.max(atMs - clock.now(), 0), LONGEST_TIMER_MS);
+    const { clock, about } = this.#core;
+    // A core in this thread goes by a clock that a test moves.
+    const longestMs = about.inline ? LONGEST_TIMER_MS : LOOK_MS;
+    const inMs = Math.min(Math.max(atMs - clock.now(), 0), longestMs);
     this.#stopTimer = clock.after(inMs, () => {
       this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      if (clock.now() < atMs) return this.#wake(atMs);
       this.#isDue = true;
       // While storage fails it waits with the rest.
       if (this.#pause === undefined) this.#submitQueued();
@@ -261,7 +321,20 @@ export class Pump {
 
   #fail(error: Error): void {
     if (this.#isClosed) return;
-    this.close();
+    const failure = asMessage(error);
+    const message = `The engine broke down before it answered; it may have done what was asked: ${failure.message}`;
+    this.#end({ ...NOT_ANSWERED, message }, failure);
     this.#options.onFailure(error);
   }
+}
+
+/** A broken connection, as an answer. */
+function asMessage(error: Error): ErrorMessage {
+  if (error instanceof CronflowError) return { code: error.code, class: error.kind, message: error.message };
+  return { code: "invariant_broken", class: "bug", message: String(error) };
+}
+
+function tooLarge(bytes: number): ErrorMessage {
+  const message = `This has ${bytes} bytes, and at most ${COMMAND_BYTES} can be recorded at once.`;
+  return { code: "request_too_large", class: "invalid", message };
 }

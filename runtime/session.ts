@@ -1,13 +1,13 @@
 /** A started engine: its core, pump and executor, from `start` to `stop`. */
 import type { Clock } from "./clock.ts";
 import type { Definitions } from "./definitions.ts";
-import { errorOf } from "./errors.ts";
+import { errorOf, InvalidError } from "./errors.ts";
 import { Executor } from "./executor.ts";
-import { limitKeys } from "./limit-keys.ts";
+import { type LimitKeys, limitKeys } from "./limit-keys.ts";
 import type { Logger } from "./log.ts";
 import type { RunMemory } from "./memory.ts";
 import type { Core } from "./native/binding.ts";
-import type { ResultMessage, RunRecordMessage } from "./native/protocol.ts";
+import type { ErrorMessage, ResultMessage, RunRecordMessage } from "./native/protocol.ts";
 import { Polls } from "./polls.ts";
 import { Pump } from "./pump.ts";
 import { Patience } from "./services/patience.ts";
@@ -38,6 +38,8 @@ export interface StartRequest {
   readonly delivery?: { readonly id: string; readonly fingerprint: string; readonly ttlMs?: number };
   readonly delayMs?: number;
   readonly priority?: number;
+  /** Of its limits, where they are known already. */
+  readonly keys?: LimitKeys;
 }
 
 /** A run that exists. */
@@ -62,6 +64,9 @@ export interface Activity {
   /** Those who wait for the end of a run. */
   readonly waiters: number;
 }
+
+/** How long a stop waits for storage at the least. */
+const RELEASE_MS = 1_000;
 
 const NOBODY_WAITS = (): void => {};
 
@@ -144,7 +149,7 @@ export class Session {
     const createdAtMs = this.#core.clock.now();
     return new Promise((resolve, reject) => {
       this.#pump.send(command, (result, error) => {
-        if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
+        if (error !== undefined) return reject(errorOf(error.code, error.message));
         const { run: runId, repeated = false } = result as { run: string; repeated?: boolean };
         // Here and not in a later turn: the run may end before that.
         const waiting = wait && !repeated ? new AbortController() : undefined;
@@ -164,7 +169,8 @@ export class Session {
     const createdAtMs = this.#core.clock.now();
     return new Promise((resolve, reject) => {
       this.#pump.send(command, (result, error) => {
-        if (error !== undefined) return reject(this.#failure ?? errorOf(error.code, error.message));
+        if (error?.code === "request_too_large") return reject(tooLargeEvent(event, payload, starts.length, error));
+        if (error !== undefined) return reject(errorOf(error.code, error.message));
         const { runs = [] } = result as { runs?: string[] };
         for (const [place, runId] of runs.entries()) {
           const request = starts[place];
@@ -177,9 +183,10 @@ export class Session {
 
   #startText(request: StartRequest): string {
     const { workflowId, payload, trigger, idempotency, delivery, delayMs, priority } = request;
-    const keys = limitKeys(this.#options.definitions.current(workflowId)?.options, payload);
-    refuseSecrets(keys.concurrency, "key of the concurrency limit");
-    refuseSecrets(keys.rate, "key of the rate limit");
+    const keys = request.keys ?? limitKeys(this.#options.definitions.current(workflowId)?.options, payload);
+    if (priority !== undefined && !Number.isSafeInteger(priority)) {
+      throw new InvalidError("value_invalid", `\`priority\` is ${priority}; give a whole number from -100 to 100.`);
+    }
     const fields = [
       field("payload", payload),
       field("trigger", trigger),
@@ -246,14 +253,25 @@ export class Session {
       // When this is answered, the core has seen that it has no slots any more: nothing else begins.
       await this.#pump.ask('{"echo":0}').catch((error) => this.#options.log.error("the engine does not answer", error));
       await patience.has(this.#executor.idle());
-      await this.#pump
-        .ask('{"release":{}}')
-        .catch((error) => this.#options.log.error("the engine could not hand over its runs", error));
+      await this.#release(patience);
     }
     if (!(await patience.has(triggersEnded))) this.#options.log.error("triggers of services did not end in time");
     await this.services.stop(patience);
     patience.end();
     this.close();
+  }
+
+  /** What still executes is handed over: what is not counts as interrupted. While storage fails it is tried again. */
+  async #release(patience: Patience): Promise<void> {
+    const { log } = this.#options;
+    const released = this.#pump.ask('{"release":{}}', true);
+    released.catch((error) => log.error("the engine could not hand over its runs", error));
+    const settled = released.catch(() => {});
+    if (await patience.has(settled)) return;
+    // The handlers may have used up all of it.
+    const rest = new Patience(RELEASE_MS);
+    if (!(await rest.has(settled))) log.error("the engine could not hand over its runs: storage does not answer");
+    rest.end();
   }
 
   /** Leaves the core as a process leaves it that dies: nothing is handed over, and it stays open. */
@@ -343,6 +361,19 @@ function withoutSecrets(request: StartRequest): StartRequest {
   refuseSecrets(request.delivery?.id, "id of the delivery");
   const trigger = maskedJson(request.trigger);
   return trigger === request.trigger ? request : { ...request, trigger };
+}
+
+/** The runs that an event starts are recorded in one transaction, and each of them has a payload of its own. */
+function tooLargeEvent(
+  event: string,
+  payload: string | undefined,
+  listeners: number,
+  { code, message }: ErrorMessage,
+): Error {
+  const bytes = Buffer.byteLength(payload ?? "");
+  const given = `each of the ${listeners} workflows that listen is given a copy of its ${bytes} bytes`;
+  const advice = "Publish where the data is instead of the data.";
+  return errorOf(code, `The event ${JSON.stringify(event)} cannot be published: ${given}. ${message} ${advice}`);
 }
 
 /** Whether nothing more will happen to a run by itself. */

@@ -86,6 +86,48 @@ test("a cached output is used again by other runs and after a restart, until its
   expect(calls).toEqual(["EUR", "USD"]);
 });
 
+test.each<[string, unknown, string]>([
+  ["nothing", undefined, "undefined"],
+  ["null", null, "null"],
+  ["a number", 7, "7"],
+  ["a large number", 7n, "7n"],
+  ["an object", { customer: "Ada" }, 'customer: "Ada"'],
+  ["an empty text", "", '""'],
+])(
+  "a cache key that is %s fails the attempt for good: two runs never share an output by it",
+  async (_what, key, shown) => {
+    const engine = testEngine();
+    let calls = 0;
+    engine
+      .define({ id: "profile" })
+      .step("load", () => {
+        calls += 1;
+      })
+      .cache({ key: () => key as string, ttl: "1h" })
+      .retry({ attempts: 3, backoff: { delay: 0 } });
+    await engine.start();
+    const { runId, error } = await failure(engine.execute("profile"));
+    expect(error).toMatchObject({ name: "InvalidError", code: "value_invalid" });
+    expect(error.message).toStartWith("The `key` of the cache of step `load` gave ");
+    expect(error.message).toContain(shown);
+    expect([calls, (await engine.inspect(runId)).attempts.length]).toEqual([0, 1]);
+  },
+);
+
+test("a cache key with half a character in it is a key like any other", async () => {
+  const engine = testEngine();
+  let calls = 0;
+  engine
+    .define({ id: "half" })
+    .step("x", () => {
+      calls += 1;
+      return calls;
+    })
+    .cache({ key: () => "\ud800", ttl: "1h" });
+  await engine.start();
+  expect([await engine.execute("half"), await engine.execute("half")]).toEqual([1, 1]);
+});
+
 test("a cached output is forgotten after its ttl, and failures are not kept", async () => {
   const engine = testEngine();
   let calls = 0;

@@ -64,6 +64,37 @@ test("a run of a version that is gone follows the current one if that fits; else
   expect(await third.result(runId)).toBe("1 after a");
 });
 
+test("runs that are stuck after a change are told in one line of the log", async () => {
+  const database = join(temporaryDirectory(), "told.db");
+  const before = testEngine({ database });
+  before
+    .define({ id: "w" })
+    .step("a", () => 1)
+    .waitForEvent("go")
+    .step("end", () => 2);
+  await before.start();
+  const runIds = await Promise.all(Array.from({ length: 12 }, () => before.trigger("w")));
+  await Promise.all(runIds.map((runId) => until(before, runId, "waiting")));
+  await before.stop();
+  const warnings: string[] = [];
+  const warned = Promise.withResolvers<void>();
+  const warn = (message: string): void => {
+    warnings.push(message);
+    warned.resolve();
+  };
+  const after = testEngine({ database, log: { ...console, warn, info() {} } });
+  after
+    .define({ id: "w" })
+    .step("b", () => 1)
+    .waitForEvent("go")
+    .step("end", () => 2);
+  await after.start();
+  await after.publishEvent("go");
+  await warned.promise;
+  await Promise.all(runIds.map((runId) => until(after, runId, "stuck")));
+  expect(warnings.map((message) => message.split(":")[0])).toEqual([`12 runs, ${runIds[0]} first, are stuck`]);
+});
+
 test("a stuck run can be cancelled, replayed, or retried once the workflow fits again", async () => {
   const database = join(temporaryDirectory(), "stuck.db");
   const define = (engine: Cronflow, name: string): Cronflow => {

@@ -136,6 +136,56 @@ test("a filter that throws fails the wait, and its onError saves it", async () =
   expect(await engine.result(saved)).toBe("no such field");
 });
 
+test("a filter that throws is tried again as its retry says, and the event is not lost to it", async () => {
+  const engine = testEngine();
+  let asked = 0;
+  engine
+    .define({ id: "retried" })
+    .waitForEvent("e", {
+      filter: () => {
+        asked += 1;
+        if (asked < 3) throw new Error("not yet");
+        return true;
+      },
+    })
+    .retry({ attempts: 3, backoff: { delay: 1 } });
+  await engine.start();
+  const runId = await engine.trigger("retried");
+  await until(engine, runId, "waiting");
+  await engine.publishEvent("e", 7);
+  expect([await engine.result(runId), asked]).toEqual([7, 3]);
+});
+
+test("a run that a filter has failed waits again when it is taken up again", async () => {
+  const engine = testEngine();
+  const filter = (event: unknown): boolean => (event as { order: { id: string } }).order.id === "A";
+  engine.define({ id: "w" }).waitForEvent("e", { filter });
+  await engine.start();
+  const runId = await engine.trigger("w");
+  await until(engine, runId, "waiting");
+  await engine.publishEvent("e", { test: true });
+  await expect(engine.result(runId)).rejects.toBeInstanceOf(RunError);
+  await engine.retryRun(runId);
+  await until(engine, runId, "waiting");
+  await engine.publishEvent("e", { order: { id: "A" } });
+  expect(await engine.result(runId)).toEqual({ order: { id: "A" } });
+});
+
+test("an event that does not match the schema is passed over before the filter can throw at it", async () => {
+  const engine = testEngine();
+  engine.define({ id: "w" }).waitForEvent("e", {
+    schema: z.object({ order: z.object({ id: z.string() }) }),
+    filter: (event) => event.order.id.trim() === "A",
+  });
+  await engine.start();
+  const runId = await engine.trigger("w");
+  await until(engine, runId, "waiting");
+  for (const foreign of [{ test: true }, null, undefined, { order: { id: 5 } }])
+    await engine.publishEvent("e", foreign);
+  await engine.publishEvent("e", { order: { id: "A" } });
+  expect(await engine.result(runId)).toEqual({ order: { id: "A" } });
+});
+
 test("events are JSON, and have a name", async () => {
   const engine = testEngine();
   await engine.start();
