@@ -38,7 +38,10 @@ const tasks: Record<string, Task> = {
     run: async () => shown([BUN, "test", "runtime/recovery"], { KILLS: "200" }),
   },
   fuzz: { summary: "a million hostile requests: --seed S, --requests N", run: async (rest) => fuzz(rest) },
-  pack: { summary: "the npm packages, into target/npm: --library PATH", run: async (rest) => pack(rest) },
+  pack: {
+    summary: "the npm packages, into target/npm: --library PATH packs that one and builds none",
+    run: async (rest) => pack(rest),
+  },
   bench: { summary: `the benchmarks: ${BENCHMARKS.join(", ")}`, run: async (rest) => bench(rest) },
   format: { summary: "format Rust and TypeScript", run: async () => format() },
 };
@@ -94,6 +97,10 @@ async function dependencies(): Promise<void> {
   requireTool("cargo", "install Rust from https://rustup.rs");
   if (Bun.which("cc") === null)
     fail("cc was not found: install a C compiler (Debian: apt-get install build-essential).");
+  await packages();
+}
+
+async function packages(): Promise<void> {
   await quiet("install packages", [BUN, "install", "--frozen-lockfile"]);
 }
 
@@ -142,8 +149,12 @@ async function fuzz(rest: string[]): Promise<void> {
 }
 
 async function pack(rest: string[]): Promise<void> {
-  await dependencies();
-  await native();
+  // A library that is given is not built: it may be of another machine, or have taken long.
+  if (rest.some((word) => /^--library(=|$)/.test(word))) await packages();
+  else {
+    await dependencies();
+    await native();
+  }
   await shown([BUN, "build/main.ts", ...rest]);
 }
 

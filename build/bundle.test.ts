@@ -29,10 +29,13 @@ console.log(await cronflow.execute(greet, {}));
 await cronflow.stop();
 `;
 
-test.each([[[]], [["--minify"]], [["--splitting"]]])("it runs with the library beside it: %p", async (flags) => {
-  await using room = await bundled(EXECUTES, ...flags);
-  expect(await room.run([BUN, "deep/out/app.js"])).toEqual({ stdout: "hello\n", stderr: "", code: 0 });
-});
+test.each([[[]], [["--minify"]], [["--splitting"]], [["--public-path=/static/"]]])(
+  "it runs with the library beside it: %p",
+  async (flags) => {
+    await using room = await bundled(EXECUTES, ...flags);
+    expect(await room.run([BUN, "deep/out/app.js"])).toEqual({ stdout: "hello\n", stderr: "", code: 0 });
+  },
+);
 
 test("a bundle that was copied without its library says so", async () => {
   await using room = await bundled(EXECUTES);

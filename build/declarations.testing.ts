@@ -111,6 +111,10 @@ export const served = engine
   )
   .parallel([(flow) => flow.humanInTheLoop(), (flow) => flow.waitForEvent("paid", { timeout: "1s" })]);
 
+export const withoutSecrets = engine
+  .define({ id: "withoutSecrets", services: [http.withConfig()] })
+  .step("get", (ctx) => ctx.services.http.get("https://example.com"));
+
 // What else a module may export without saying its type.
 export const verifiers = { ...verify, ours: verify.github({ secret: "secret" }) };
 export const mounted = { node: engine.toNodeHandler(), fetch: engine.fetch, state: engine.state };

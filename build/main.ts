@@ -1,4 +1,7 @@
-/** `bun build.ts pack`: makes the packages, and tells how large they are, packed and installed. `--library PATH`. */
+/**
+ * `bun build.ts pack`: makes the packages, and tells how large they are, packed and installed. `--library PATH`:
+ * of this library; default: of the one that was built here.
+ */
 import { readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";

@@ -88,10 +88,19 @@ export function errorOf(code: Code, message: string): CronflowError {
   return new ERROR_CLASSES[CODES[code].class](code, message);
 }
 
+/** Marks what no further attempt helps, so that it is known to every copy of this package in a process. */
+const NON_RETRYABLE = Symbol.for("cronflow-ffi.non-retryable");
+
 /** Thrown in a step: no further attempt helps, whatever its retry policy says. */
 export class NonRetryableError extends Error {
   /** The name of the class. */
   override readonly name = "NonRetryableError";
+}
+Object.defineProperty(NonRetryableError.prototype, NON_RETRYABLE, { value: true });
+
+/** Whether it is a `NonRetryableError`, of this copy of the package or another. */
+export function isNonRetryable(thrown: unknown): boolean {
+  return typeof thrown === "object" && thrown !== null && NON_RETRYABLE in thrown;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What is recorded of an error a handler threw. */
-import { type CronflowError, NonRetryableError, type RecordedError } from "./errors.ts";
+import { type CronflowError, isNonRetryable, type RecordedError } from "./errors.ts";
 import { LIMITS } from "./native/generated.ts";
 import { masked } from "./services/secrets/known.ts";
 import { ServiceError } from "./services/service-error.ts";
@@ -32,5 +32,5 @@ function stackOf(thrown: Error): string | undefined {
 /** Whether another attempt may help, as far as the error itself says. */
 export function isRetryable(thrown: unknown): boolean {
   if (thrown instanceof ServiceError) return isRetryable(thrown.cause);
-  return !(thrown instanceof NonRetryableError) && (thrown as Partial<CronflowError> | null)?.kind !== "invalid";
+  return !isNonRetryable(thrown) && (thrown as Partial<CronflowError> | null)?.kind !== "invalid";
 }

@@ -96,6 +96,7 @@ export type {
   ServiceOptions,
   ServiceParts,
   ServiceSetup,
+  ServicesOf,
   ServiceType,
   TriggerContext,
 } from "./services/types.ts";

@@ -5,7 +5,7 @@
  * context.
  */
 import { invalid } from "../definition/check.ts";
-import type { NodeSpec } from "../definition/node.ts";
+import type { AnyHandler, NodeSpec } from "../definition/node.ts";
 import type { Sequence } from "../definition/sequence.ts";
 import { InvalidError } from "../errors.ts";
 import { isThenable } from "./functions.ts";
@@ -29,6 +29,30 @@ export function builtBy(branch: Branch, flow: Flow): readonly NodeSpec[] | undef
   return undefined;
 }
 
+/**
+ * A branch that is a handler. One that hands its context on to what builds a flow is told so: what it asks its context for,
+ * the compiler lets it, because it cannot tell the two either.
+ *
+ * @param where For the message: "Workflow `x`, parallel `p`, number 2: branch 1 of `p`".
+ */
+export function handlerOf(branch: Branch, where: string): AnyHandler {
+  // What cannot return a flow, or does not look at what it is given, builds none.
+  if (branch.length === 0 || !isPlain(branch)) return branch as AnyHandler;
+  return (context) =>
+    branch(
+      new Proxy(context, {
+        get(target, name) {
+          // With itself as receiver: its getters read what is private to it.
+          const value: unknown = Reflect.get(target, name, target);
+          if (value !== undefined || !isFlowMethod(name)) return value;
+          throw invalid(
+            `${where} was taken for a handler, and it calls .${name}() as one that builds a flow. Its text must call a flow's method on its parameter: write \`(flow) => build(flow).step(…)\`, or build in place.`,
+          );
+        },
+      }) as never,
+    );
+}
+
 const CALL = `\\s*\\??\\.\\s*(?:${METHODS.join("|")})\\s*\\(`;
 const ANY_CALL = new RegExp(CALL);
 /** The name of the first parameter of an arrow, a function or a method; none when it is taken apart. */
@@ -39,8 +63,7 @@ const PARAMETER = /^(?:function\b[^(]*\(|[\w$]+\s*\(|\(?)\s*([A-Za-z_$][\w$]*)/;
  * not: nor do most handlers, and they must not be called.
  */
 export function mayBuild(branch: Branch): boolean {
-  // Async functions and generators cannot return a flow.
-  if (branch.length === 0 || Object.prototype.toString.call(branch) !== "[object Function]") return false;
+  if (branch.length === 0 || !isPlain(branch)) return false;
   const source = Function.prototype.toString.call(branch);
   if (!ANY_CALL.test(source)) return false;
   const parameter = PARAMETER.exec(source)?.[1]?.replaceAll("$", "\\$");
@@ -54,6 +77,11 @@ export function mayBuild(branch: Branch): boolean {
     `=\\s*${parameter}\\s*[;,\\n)]`,
   ];
   return new RegExp(speaks.join("|")).test(source);
+}
+
+/** Async functions and generators cannot return a flow. */
+function isPlain(branch: Branch): boolean {
+  return Object.prototype.toString.call(branch) === "[object Function]";
 }
 
 function tryFlow(branch: Branch, flow: Flow): boolean {

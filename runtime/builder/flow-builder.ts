@@ -5,13 +5,14 @@ import type { CacheOptions, CircuitBreakerOptions, RetryOptions, StepOptions } f
 import { notePosition } from "../definition/position.ts";
 import { Sequence } from "../definition/sequence.ts";
 import { checkStepOptions } from "../definition/step-options.ts";
+import type { Definition } from "../definition.ts";
 import type { Duration } from "../duration.ts";
 import { encode } from "../json.ts";
 import type { LogLevel } from "../log.ts";
 import { LIMITS } from "../native/generated.ts";
 import type { HandlerName, NodeKind } from "../native/protocol.ts";
 import type { Schema } from "../schema.ts";
-import { type Branch, builtBy } from "./branch.ts";
+import { type Branch, builtBy, handlerOf } from "./branch.ts";
 import {
   durationMs,
   eventFilter,
@@ -41,6 +42,7 @@ interface Parts {
   readonly branches?: readonly (readonly NodeSpec[])[];
   readonly body?: readonly NodeSpec[];
   readonly approvalUrl?: ((token: string) => string) | undefined;
+  readonly child?: Definition | undefined;
 }
 
 /** Chained options that only make sense for what calls one function. */
@@ -235,14 +237,19 @@ export class FlowBuilder implements Record<Method, unknown> {
     return this;
   }
 
-  subflow(name: Name, workflow: string | { readonly id: string }, ...input: [input?: unknown]): this {
-    const id = typeof workflow === "object" ? workflow?.id : workflow;
+  subflow(
+    name: Name,
+    workflow: string | { readonly id: string; readonly definition?: Definition },
+    ...input: [input?: unknown]
+  ): this {
+    const { id, definition: child } = typeof workflow === "object" && workflow !== null ? workflow : { id: workflow };
     if (typeof id !== "string" || id === "") {
       throw invalid(`${this.#here("subflow")}: give the id of a workflow, or the workflow; not ${shown(workflow)}.`);
     }
     this.#add("subflow", name, "subflow", {
       functions: input.length === 0 ? {} : { input: valueOr(input[0]) },
       fields: { workflow: id, ...(input.length > 0 && { input: true }) },
+      child,
     });
     return this;
   }
@@ -296,7 +303,7 @@ export class FlowBuilder implements Record<Method, unknown> {
     return (
       built ??
       begin()
-        .step(`${node.name}.${key}`, given as AnyHandler)
+        .step(`${node.name}.${key}`, handlerOf(given, `${this.#where(node)}: ${where}`))
         .sequence.close()
     );
   }
@@ -324,7 +331,7 @@ export class FlowBuilder implements Record<Method, unknown> {
 
   #node(kind: NodeKind, name: Name | undefined, word: string, parts: Parts): NodeSpec {
     const { id, ...described } = typeof name === "object" && name !== null ? name : { id: name };
-    const { functions = {}, fields = {}, options = {}, branches, body, approvalUrl } = parts;
+    const { functions = {}, fields = {}, options = {}, branches, body, approvalUrl, child } = parts;
     const node: NodeSpec = {
       kind,
       name: id ?? this.#standardName(word),
@@ -337,6 +344,7 @@ export class FlowBuilder implements Record<Method, unknown> {
       ...(branches !== undefined && { branches }),
       ...(body !== undefined && { body }),
       ...(approvalUrl !== undefined && { approvalUrl }),
+      ...(child !== undefined && { child }),
     };
     notePosition(node);
     return node;

@@ -215,7 +215,7 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
       readonly timeout?: Timeout;
       /** Events that do not match are passed over. */
       readonly schema?: S;
-      /** Events for which it is false are passed over. */
+      /** Events for which it is false are passed over. One that throws fails the wait: give a `schema`, too. */
       readonly filter?: (
         event: Recorded<InputOf<S>>,
         ctx: Ctx<Payload, Last, Done & Here, Loop>,

@@ -7,6 +7,7 @@ import type {
   PollOptions,
   ScheduleOptions,
   TimedTrigger,
+  Trigger,
 } from "../definition/triggers.ts";
 import type { Definition, WebhookOptions } from "../definition.ts";
 import type { Duration } from "../duration.ts";
@@ -31,26 +32,24 @@ export class WorkflowBuilder extends FlowBuilder {
   }
 
   onWebhook(path: string, options: WebhookOptions = {}): this {
-    this.definition.triggers.push({ type: "webhook", path, options });
-    return this;
+    return this.#add("onWebhook", { type: "webhook", path, options });
   }
 
   manual(options: { readonly schema?: Schema } = {}): this {
-    this.definition.triggers.push({ type: "manual", ...options });
-    return this;
+    return this.#add("manual", { type: "manual", ...options });
   }
 
   onSchedule(cron: string, options: ScheduleOptions = {}): this {
-    return this.#addTimed(scheduleTrigger(this.id, cron, options));
+    return this.#addTimed("onSchedule", scheduleTrigger(this.id, cron, options));
   }
 
   onInterval(every: Duration, options: IntervalOptions = {}): this {
-    return this.#addTimed(intervalTrigger(this.id, every, options));
+    return this.#addTimed("onInterval", intervalTrigger(this.id, every, options));
   }
 
   onPoll(poll: Poll, options: PollOptions): this {
     const number = this.definition.triggers.filter(({ type }) => type === "poll").length + 1;
-    return this.#addTimed(pollTrigger(this.id, number, poll, options));
+    return this.#addTimed("onPoll", pollTrigger(this.id, number, poll, options));
   }
 
   onEvent(event: string, options: EventOptions = {}): this {
@@ -62,8 +61,7 @@ export class WorkflowBuilder extends FlowBuilder {
     if (options.filter !== undefined) {
       checkFunction(`Workflow \`${this.id}\`, event \`${event}\``, "the `filter`", options.filter);
     }
-    this.definition.triggers.push({ type: "event", event, options });
-    return this;
+    return this.#add("onEvent", { type: "event", event, options });
   }
 
   onService(service: AnyService, trigger: string, options?: unknown): this {
@@ -72,8 +70,7 @@ export class WorkflowBuilder extends FlowBuilder {
       throw invalid(`${where}: what it is given is no service: give what its .withConfig() gives.`);
     }
     if (typeof trigger !== "string") throw invalid(`${where}: the trigger is ${shown(trigger)}; give its name.`);
-    this.definition.triggers.push({ type: "service", service, name: trigger, options });
-    return this;
+    return this.#add("onService", { type: "service", service, name: trigger, options });
   }
 
   test(options: WorkflowTestOptions = {}): WorkflowTest {
@@ -81,8 +78,13 @@ export class WorkflowBuilder extends FlowBuilder {
     return new kit.WorkflowTest(this.definition, options);
   }
 
-  #addTimed(trigger: TimedTrigger): this {
+  #addTimed(method: string, trigger: TimedTrigger): this {
     checkScheduleName(this.id, this.definition.triggers, trigger);
+    return this.#add(method, trigger);
+  }
+
+  #add(method: string, trigger: Trigger): this {
+    this.sequence.refuseLate(`.${method}()`);
     this.definition.triggers.push(trigger);
     return this;
   }

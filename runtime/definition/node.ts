@@ -1,5 +1,6 @@
 /** The tree of a workflow, as the builder leaves it. */
 import type { AnyContext } from "../context.ts";
+import type { Definition } from "../definition.ts";
 import type { HandlerName, NodeKind } from "../native/protocol.ts";
 import type { StepOptions } from "./options.ts";
 
@@ -24,6 +25,8 @@ export interface NodeSpec {
   /** The branch of `else`. */
   otherwise?: readonly NodeSpec[];
   readonly body?: readonly NodeSpec[];
+  /** Of a subflow that was given its workflow, and not the id of one. */
+  readonly child?: Definition;
   /** Of an approval: the address that answers it. */
   readonly approvalUrl?: (token: string) => string;
 }

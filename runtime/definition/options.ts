@@ -32,7 +32,7 @@ export interface BackoffOptions {
 
 /** An output that is used again by other runs of the workflow. */
 export interface CacheOptions {
-  /** Attempts with the same key share an output. */
+  /** Attempts with the same key share an output. Anything but a text, or an empty one, fails the attempt for good. */
   readonly key: (context: AnyContext) => string;
   /** How long an output may be used again. */
   readonly ttl: Duration;

@@ -25,6 +25,7 @@ export class Sequence {
   /** Where nodes are added now: the list itself, or a branch of an open if. */
   #list: NodeSpec[] = this.nodes;
   #current: Current | undefined;
+  #isClosed = false;
 
   /**
    * @param where The block it is part of, for messages: "branch 2 of `p`"; empty for the workflow itself.
@@ -57,6 +58,7 @@ export class Sequence {
   }
 
   add(node: NodeSpec): void {
+    this.refuseLate(`${node.kind} \`${node.name}\``);
     this.registry.add(node);
     if (this.depthInside > LIMITS.BLOCK_DEPTH) {
       throw invalid(
@@ -110,13 +112,28 @@ export class Sequence {
 
   /** What a chained option speaks of. */
   current(method: string): Current {
+    this.refuseLate(`.${method}()`);
     if (this.#current !== undefined) return this.#current;
     const open = this.#open.at(-1);
     const found = open === undefined ? "there is none yet" : `there is none yet in ${branchOf(open)}`;
     throw invalid(`${this.workflow}: .${method}() follows a step, and ${found}. Put it after one.`);
   }
 
-  /** The finished list. Throws when an if is still open. */
+  /**
+   * Throws when the list is finished: of what is added then, no engine would be told.
+   *
+   * @param what What comes too late, for the message.
+   */
+  refuseLate(what: string): void {
+    if (!this.#isClosed) return;
+    throw invalid(
+      this.where === ""
+        ? `${this.workflow}: ${what} comes after start() of an engine, or of a test, that has the workflow: add steps and triggers first.`
+        : `${this.workflow}: ${what} comes after ${this.where} was built: add steps before its function returns.`,
+    );
+  }
+
+  /** The finished list: from now on nothing can be added. Throws when an if is still open. */
   close(): readonly NodeSpec[] {
     const open = this.#open.at(-1)?.node;
     if (open !== undefined) {
@@ -124,10 +141,12 @@ export class Sequence {
         `${this.workflow}: if \`${open.name}\`, ${open.place}, is not closed. Add .endIf() after its branches.`,
       );
     }
+    this.#isClosed = true;
     return this.nodes;
   }
 
   #openIf(method: string): OpenIf {
+    this.refuseLate(`.${method}()`);
     const open = this.#open.at(-1);
     if (open === undefined) {
       const where = this.where === "" ? "" : ` in ${this.where}`;

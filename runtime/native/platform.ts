@@ -3,8 +3,8 @@
  * so `bun build --compile` embeds those that are installed and passes over the others. The build of the package keeps
  * this file as it is and outside of its chunks, because a bundler recognises no `require` that another has rewritten.
  */
-import { readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, isAbsolute, join } from "node:path";
 
 /** What the module of such a package exports. */
 interface PlatformModule {
@@ -97,7 +97,13 @@ export function packagedLibrary(platform: string): PackagedLibrary | Error {
   const found = PACKAGES[platform]?.() ?? new Error(`there is no package cronflow-ffi-${platform}`);
   if (found instanceof Error) return found;
   const { default: path, build } = found;
-  return { path: isAbsolute(path) ? path : join(import.meta.dir, path), build };
+  return { path: isAbsolute(path) ? absolute(path) : join(import.meta.dir, path), build };
+}
+
+/** A bundler that is told a public path puts that before the name; the file is beside the program all the same. */
+function absolute(path: string): string {
+  const beside = join(import.meta.dir, basename(path));
+  return !existsSync(path) && existsSync(beside) ? beside : path;
 }
 
 /** The platforms for which a library is installed, or embedded in this executable. */

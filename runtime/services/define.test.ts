@@ -2,6 +2,8 @@
 import { expect, test } from "bun:test";
 import { createCronflow, defineService, InvalidError, ServiceConfigError, secret } from "cronflow-ffi";
 import { z } from "zod";
+import type { Schema } from "../schema.ts";
+import { testEngine } from "../testing/engines.ts";
 
 const mail = defineService({
   id: "mail",
@@ -56,17 +58,80 @@ test("a service without a schema takes nothing", () => {
   );
 });
 
-test("a schema that answers later, a missing secret, a secret that is too short are issues, too", () => {
+test("a schema that answers later is an issue, too", () => {
   const later = defineService({
     id: "later",
     schema: { config: z.object({}).refine(async () => true) },
     setup: () => ({ actions: {} }),
   });
   expect(() => later.withConfig({ config: {} })).toThrow(/later.*config: .*(answers later|async)/i);
-  const password = secret("env:CRONFLOW_TEST_NOT_SET");
-  expect(() => mail.withConfig({ config: { url: "https://x.test" }, auth: { user: "u", password } })).toThrow(
-    "auth: secret(env:CRONFLOW_TEST_NOT_SET) is missing",
+});
+
+const missing = secret("env:CRONFLOW_TEST_NOT_SET");
+
+test("secrets are read by the start of the engine, all of them before anything begins", async () => {
+  const events: string[] = [];
+  const first = defineService({
+    id: "first",
+    setup: () => {
+      events.push("setup");
+      return { actions: {} };
+    },
+  });
+  const service = mail.withConfig({ config: { url: "https://x.test" }, auth: { user: "u", password: missing } });
+  const engine = testEngine({ services: [first.withConfig(), service] });
+  const error = await engine.start().catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(ServiceConfigError);
+  expect((error as ServiceConfigError).issues).toEqual([
+    { path: "auth", message: "secret(env:CRONFLOW_TEST_NOT_SET) is missing: the environment variable is not set." },
+  ]);
+  expect(events).toEqual([]);
+
+  // What the schema says of the secret itself, too.
+  process.env["CRONFLOW_TEST_SET"] = "long enough to be one";
+  const strict = defineService({
+    id: "strict",
+    schema: { auth: z.object({ token: z.string().startsWith("xoxb-") }) },
+    setup: () => ({ actions: {} }),
+  }).withConfig({ auth: { token: secret("env:CRONFLOW_TEST_SET") } });
+  await expect(testEngine({ services: [strict] }).start()).rejects.toThrow(
+    "The configuration of service `strict` is not valid: auth.token: ",
   );
+});
+
+test("what is wrong beside a secret is told at once", () => {
+  // @ts-expect-error the user is missing, and the url is no text
+  const error = thrownBy(() => mail.withConfig({ config: { url: missing.toString() }, auth: { password: missing } }));
+  expect((error as ServiceConfigError).issues.map(({ path }) => path)).toEqual(["config.url", "auth.user"]);
+});
+
+test.each<[string, Schema]>([
+  ["compares it", z.object({ a: z.string(), b: z.string() }).refine(({ a, b }) => a === b, { path: ["b"] })],
+  ["reads it", z.object({ a: z.string().transform((text): string => JSON.parse(text)), b: z.string() })],
+  ["reads it first", z.object({ a: z.preprocess((text) => (text as string).trim(), z.string()), b: z.string() })],
+  [
+    "throws",
+    { "~standard": { version: 1, vendor: "x", validate: (given) => ({ value: (given as { a: string }).a.trim() }) } },
+  ],
+  ["takes one of several", z.union([z.object({ a: z.string(), b: z.string() }), z.object({ c: z.number() })])],
+  ["takes more than a text", z.object({ a: z.union([z.string(), z.object({ key: z.string() })]), b: z.string() })],
+])("a schema that %s says nothing of it before the start", (_what, schema) => {
+  const service = defineService({ id: "s", schema: { config: schema }, setup: () => ({ actions: {} }) });
+  expect(service.withConfig({ config: { a: missing, b: "b" } } as never).key).toBe("s");
+});
+
+test("a secret in a list, or in the place of everything", () => {
+  const list = defineService({
+    id: "list",
+    schema: { config: z.array(z.object({ key: z.string(), n: z.number() })), auth: z.string() },
+    setup: () => ({ actions: {} }),
+  });
+  const config = [
+    { key: missing, n: 1 },
+    { key: missing, n: "2" as unknown as number },
+  ];
+  const error = thrownBy(() => list.withConfig({ config, auth: missing })) as ServiceConfigError;
+  expect(error.issues.map(({ path }) => path)).toEqual(["config[1].n"]);
 });
 
 test.each<[string, () => unknown, string]>([

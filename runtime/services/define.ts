@@ -1,7 +1,8 @@
 /** Services: what can be called by `ctx.services`, and what else starts runs. */
 import { checkFunction, checkName, invalid } from "../definition/check.ts";
 import type { Schema } from "../schema.ts";
-import { configured, type Given, type Schemas } from "./configuration.ts";
+import { checkShape, configured, type Given, type Schemas } from "./configuration.ts";
+import type { InPlace } from "./secrets/reference.ts";
 import type {
   AnyActions,
   AnyTriggers,
@@ -65,12 +66,19 @@ export class ConfiguredService implements Service<string, unknown, unknown> {
     this.#options = options;
     this.#given = given;
     checkName("name of a service (`as`)", this.key);
-    configured(this.id, this.#schemas, given);
+    checkShape(this.id, this.#schemas, given);
   }
 
-  /** What the service is, at this start of the engine: its secrets are read again. */
-  async setUp(context: Omit<ServiceSetup<undefined, undefined>, "config" | "auth">): Promise<AnyParts> {
-    const { config, auth } = configured(this.id, this.#schemas, this.#given);
+  /** What it is configured with, at this start of the engine: its secrets are read now. */
+  configuration(inPlace?: InPlace): Given {
+    return configured(this.id, this.#schemas, this.#given, inPlace);
+  }
+
+  /** What the service is with this configuration of it. */
+  async setUp(
+    { config, auth }: Given,
+    context: Omit<ServiceSetup<undefined, undefined>, "config" | "auth">,
+  ): Promise<AnyParts> {
     // The schemas of the options have made them.
     const setup = this.#options.setup as (given: unknown) => AnyParts | Promise<AnyParts>;
     const parts = await setup({ ...context, config, auth });

@@ -1,5 +1,6 @@
 /** A configured service from the start of the engine to its stop. */
 import type { Logger } from "../log.ts";
+import type { Given } from "./configuration.ts";
 import type { AnyParts, ConfiguredService } from "./define.ts";
 import { ServiceError } from "./service-error.ts";
 import type { AnyActions, AnyTriggers, ServiceEngine } from "./types.ts";
@@ -11,13 +12,18 @@ export interface InstanceOptions {
 
 export class Instance {
   readonly #abort = new AbortController();
+  readonly #configuration: Given;
   #parts: AnyParts = {};
   #isStarted = false;
 
   constructor(
     readonly service: ConfiguredService,
+    /** Secrets in place. Not shown by whatever shows the instance. */
+    configuration: Given,
     readonly options: InstanceOptions,
-  ) {}
+  ) {
+    this.#configuration = configuration;
+  }
 
   get key(): string {
     return this.service.key;
@@ -35,7 +41,7 @@ export class Instance {
   async start(): Promise<void> {
     const { engine, log } = this.options;
     const { signal } = this.#abort;
-    this.#parts = await this.#named("setup", () => this.service.setUp({ engine, log, signal }));
+    this.#parts = await this.#named("setup", () => this.service.setUp(this.#configuration, { engine, log, signal }));
     await this.#named("start", () => this.#parts.start?.());
     this.#isStarted = true;
   }

@@ -6,6 +6,7 @@ import { UnavailableError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { StartRequest } from "../session.ts";
 import { type ActionFigures, type Caller, Calls, type Intercept } from "./calls.ts";
+import type { Given } from "./configuration.ts";
 import { type ConfiguredService, checkServices } from "./define.ts";
 import type { GlobalServices } from "./global.ts";
 import { Instance } from "./instance.ts";
@@ -26,6 +27,8 @@ export interface ServiceSettings {
   readonly intercept?: Intercept;
   /** For tests: services of which nothing is real. They are not set up, and their triggers do not listen. */
   readonly isReplaced?: (key: string) => boolean;
+  /** For tests: what stands for a secret; of workflows, asked when a handler wants it. Default: all are read at the start. */
+  readonly secretOf?: (reference: SecretReference) => string;
 }
 
 export interface ServicesOptions extends ServiceSettings {
@@ -68,13 +71,18 @@ export class Services {
     });
   }
 
-  /** Begins every service, one after the other. If one fails, those before it are stopped, and it is named. */
+  /**
+   * Reads all secrets, then begins every service, one after the other. If one fails, those before it are stopped, and it is
+   * named.
+   */
   async start(): Promise<void> {
-    const { everywhere = [], definitions } = this.#options;
+    const { everywhere = [], definitions, isReplaced, secretOf } = this.#options;
     checkServices("The engine", everywhere);
     for (const versions of definitions.all()) for (const definition of versions) this.#readSecrets(definition);
+    const needed = [...servicesIn(everywhere, definitions)].filter(({ key }) => isReplaced?.(key) !== true);
+    const configured = needed.map((service) => [service, service.configuration(secretOf)] as const);
     try {
-      for (const service of servicesIn(everywhere, definitions)) await this.#begin(service);
+      for (const [service, configuration] of configured) await this.#begin(service, configuration);
     } catch (error) {
       const patience = new Patience(PATIENCE_MS);
       await this.stop(patience);
@@ -137,10 +145,9 @@ export class Services {
     return Promise.all([...this.#instances.values()].map(healthOf));
   }
 
-  async #begin(service: ConfiguredService): Promise<void> {
-    const { log, engine = NO_ENGINE, isReplaced } = this.#options;
-    if (isReplaced?.(service.key) === true) return;
-    const instance = new Instance(service, { engine, log });
+  async #begin(service: ConfiguredService, configuration: Given): Promise<void> {
+    const { log, engine = NO_ENGINE } = this.#options;
+    const instance = new Instance(service, configuration, { engine, log });
     this.#instances.set(service, instance);
     this.#begun.push(instance);
     const slow = setTimeout(
@@ -172,8 +179,14 @@ export class Services {
   }
 
   #readSecrets(definition: Definition): void {
-    const references = Object.entries<SecretReference>(definition.options.secrets ?? {});
-    this.#secrets.set(definition, Object.fromEntries(references.map(([name, found]) => [name, found.reveal()])));
+    const { secretOf } = this.#options;
+    const secrets: Record<string, string> = {};
+    for (const [name, found] of Object.entries<SecretReference>(definition.options.secrets ?? {})) {
+      const read = secretOf === undefined ? { value: found.reveal() } : { get: () => secretOf(found) };
+      // Defined, so that a secret `__proto__` is a secret.
+      Object.defineProperty(secrets, name, { ...read, enumerable: true });
+    }
+    this.#secrets.set(definition, secrets);
   }
 }
 

@@ -115,7 +115,10 @@ export interface ServiceType<Id extends string, Actions, Triggers, Config, Auth>
   readonly name: string | undefined;
   /** Which version it is, if it was said. */
   readonly version: string | undefined;
-  /** Checks the configuration, and throws a `ServiceConfigError` that says all that is wrong with it. */
+  /**
+   * Checks the configuration, and throws a `ServiceConfigError` that says all that is wrong with it. Secrets are not read
+   * here: the start of an engine reads them, and throws the same error for what is wrong with them.
+   */
   // The name is inferred from what is given, never from where the service is put.
   withConfig<const Key extends string = Id>(
     // biome-ignore lint/complexity/noBannedTypes: asks whether every field may be left out

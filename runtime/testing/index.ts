@@ -11,7 +11,7 @@ export type { CoverageReport, WorkflowCoverage } from "./coverage/report.ts";
 export type { RunExpectation, StepExpectation } from "./expectations.ts";
 export type { GenerateOptions, Random, SampleOptions } from "./generate/generate.ts";
 export { generate, generatePayload, samples } from "./generate/generate.ts";
-export type { Mock, MockActions } from "./mocks.ts";
+export type { DefinedService, Mock, MockActions, MockedService } from "./mocks.ts";
 export { never } from "./mocks.ts";
 export type { Difference } from "./replay/difference.ts";
 export type { Recording } from "./replay/recording.ts";

@@ -1,6 +1,7 @@
 /**
  * A workflow as tests run it: the same definition for the core, but each of its functions is called through a probe. It
- * differs in two things: requests for approval tell their token to the probe, and child runs that are mocked are steps.
+ * differs in two things: requests for approval tell their token to the probe, and child runs that are mocked, or cannot be
+ * started, are steps.
  */
 
 import type { AnyContext } from "../context.ts";
@@ -28,6 +29,8 @@ export interface Instruments {
   readonly probe: Probe;
   /** Subflows that are mocked. */
   readonly mockedSubflows: ReadonlySet<string> | undefined;
+  /** What a subflow fails with whose workflow is not there; nothing if it is. Absent: as the engine says it. */
+  readonly missing?: ((workflowId: string, step: string) => Error | undefined) | undefined;
   /** Called instead of each hook. */
   readonly hook: (call: () => unknown) => unknown;
   /** Stand for secrets of these names. */
@@ -36,19 +39,26 @@ export interface Instruments {
   readonly isBare: boolean;
 }
 
+type Changed = Pick<NodeSpec, "kind" | "fields" | "functions">;
+
 export class InstrumentedDefinition extends Definition {
   readonly #original: Definition;
   readonly #probe: Probe;
   readonly #mockedSubflows: ReadonlySet<string>;
+  readonly #missing: NonNullable<Instruments["missing"]>;
   readonly #wrapped = new Map<NodeSpec, NodeSpec>();
   readonly #loops = new Map<LoopSpec, LoopSpec>();
   readonly #nodes: ReadonlyMap<string, NodeSpec>;
 
-  constructor(original: Definition, { probe, hook, mockedSubflows = new Set(), secrets = {}, isBare }: Instruments) {
+  constructor(original: Definition, instruments: Instruments) {
+    const { probe, hook, mockedSubflows = new Set(), missing = () => undefined, secrets = {}, isBare } = instruments;
     super(isBare ? bare(original.options) : withSecrets(withHooks(original.options, hook), secrets));
     this.#original = original;
+    // From here on nothing can be added: what is made here would not have it.
+    original.sequence.close();
     this.#probe = probe;
     this.#mockedSubflows = mockedSubflows;
+    this.#missing = missing;
     if (!isBare) this.triggers.push(...original.triggers);
     this.#nodes = new Map([...original.nodes].map(([name, node]) => [name, this.#node(node)]));
   }
@@ -93,17 +103,22 @@ export class InstrumentedDefinition extends Definition {
     };
   }
 
-  #changed(node: NodeSpec): Pick<NodeSpec, "kind" | "fields" | "functions"> {
+  #changed(node: NodeSpec): Changed {
     const { kind, fields, functions } = node;
     if (kind === "approval") {
       const onPause = functions.on_pause ?? (() => undefined);
       return { kind, fields: { ...fields, on_pause: true }, functions: { ...functions, on_pause: onPause } };
     }
-    if (kind === "subflow" && this.#mockedSubflows.has(node.name)) {
-      const { on_error } = functions;
-      return { kind: "step", fields: {}, functions: { body: () => undefined, ...(on_error && { on_error }) } };
-    }
-    return node;
+    if (kind !== "subflow") return node;
+    const { on_error } = functions;
+    const asStep = (body: AnyHandler): Changed => ({
+      kind: "step",
+      fields: {},
+      functions: { body, ...(on_error && { on_error }) },
+    });
+    if (this.#mockedSubflows.has(node.name)) return asStep(() => undefined);
+    const error = this.#missing(String(fields["workflow"]), node.name);
+    return error === undefined ? node : asStep(() => Promise.reject(error));
   }
 
   #functions(node: NodeSpec, functions: NodeSpec["functions"]): NodeSpec["functions"] {
@@ -156,7 +171,7 @@ function withSecrets(
   if (secrets === undefined) return options;
   const entries = Object.entries<SecretReference>(secrets).map(([name, found]) => {
     const value = given[name];
-    return [name, value === undefined ? found : new TestSecret(name, value)] as const;
+    return [name, value === undefined ? found : new TestSecret(`env:${name}`, value)] as const;
   });
   return { ...options, secrets: Object.fromEntries(entries) };
 }

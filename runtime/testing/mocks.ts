@@ -1,6 +1,7 @@
 /** What stands for steps and services in a test. */
 import type { AnyContext } from "../context.ts";
 import type { Intercepted } from "../services/calls.ts";
+import type { Service } from "../services/types.ts";
 import { suggestion } from "./names.ts";
 
 /** A mock that never answers: the step executes until its time-out, or for as long as the run does. */
@@ -15,6 +16,17 @@ export type MockActions<Actions> = {
     ? (...args: Args) => Result | Awaited<Result>
     : never;
 };
+
+/** A service as `defineService` gives it, whatever it is configured with. */
+export interface DefinedService<Actions> {
+  /** What it was defined with. */
+  readonly id: string;
+  /** Gives one that can be called. */
+  withConfig(...given: never[]): Service<string, Actions, unknown>;
+}
+
+/** A service that a mock stands for: configured, or as it was defined. */
+export type MockedService<Actions> = Service<string, Actions, unknown> | DefinedService<Actions>;
 
 /** A mock of a step. */
 export interface StepMock {
@@ -41,12 +53,13 @@ export interface EventMock {
 export class Mocks {
   readonly #steps = new Map<string, StepMock>();
   readonly #services = new Map<string, ServiceMock>();
-  /** All there were, in order: those that were replaced, too. */
+  /** What must be used, in order. A mock that is replaced before it was used, a default perhaps, is not among it. */
   readonly #all: { readonly what: string; readonly of: { readonly isUsed: boolean } }[] = [];
   readonly #events: EventMock[] = [];
 
   addStep(workflowId: string, step: string, mock: unknown): void {
     const made = { workflowId, step, mock, isUsed: false };
+    this.#forget(this.step(workflowId, step));
     this.#steps.set(`${workflowId}\n${step}`, made);
     this.#all.push({ what: `the mock of step \`${step}\``, of: made });
   }
@@ -57,6 +70,7 @@ export class Mocks {
 
   addService(service: string, actions: Readonly<Record<string, unknown>>): void {
     const made = { service, actions, isUsed: false };
+    this.#forget(this.#services.get(service));
     this.#services.set(service, made);
     this.#all.push({ what: `the mock of service \`${service}\``, of: made });
   }
@@ -92,6 +106,11 @@ export class Mocks {
 
   get hasEvents(): boolean {
     return this.#events.some(({ isUsed }) => !isUsed);
+  }
+
+  #forget(replaced: { readonly isUsed: boolean } | undefined): void {
+    const place = this.#all.findIndex(({ of }) => of === replaced);
+    if (place !== -1) this.#all.splice(place, 1);
   }
 
   /** What was said, and never came to be. */

@@ -7,12 +7,14 @@ import { type Duration, milliseconds } from "../duration.ts";
 import { InvalidError } from "../errors.ts";
 import type { PausedWorkflow } from "../records.ts";
 import { nodeKey } from "../scope.ts";
+import { missingChild, withChildren } from "./children.ts";
 import { coverage } from "./coverage/collector.ts";
 import { type HandlerCall, InstrumentedDefinition } from "./instrumented.ts";
 import { Mocks, never } from "./mocks.ts";
 import { suggestion } from "./names.ts";
 import { ExpectationError, situation } from "./report.ts";
 import { type RunView, stepResults } from "./run-view.ts";
+import { secretReader } from "./test-secret.ts";
 import { VirtualEngine } from "./virtual-engine.ts";
 import { type WaitMessage, waitsQuery } from "./waits.ts";
 
@@ -26,7 +28,11 @@ export interface TestOptions {
   readonly log?: EngineOptions["log"];
   /** Services of every workflow. */
   readonly services?: EngineOptions["services"];
-  /** What stands for `ctx.secrets`, by name. A secret that is not given is looked for where the workflow says. */
+  /**
+   * What stands for secrets: by their name in `ctx.secrets`, or for whoever uses them, services too, by where they are
+   * found (`"env:BANK_TOKEN"`). One that is not given is looked for there: of a workflow when a handler asks for it, of a
+   * service that is not mocked at the start.
+   */
   readonly secrets?: Readonly<Record<string, string>>;
   /** Runs whose handlers execute at the same time. Default 256. */
   readonly concurrency?: number;
@@ -47,6 +53,11 @@ export interface Addressee {
 
 export interface ScenarioOptions extends TestOptions {
   readonly definitions: readonly Definition[];
+  /**
+   * Children that are known as workflows come along; what gives the test one that is known by its id alone, for the message.
+   * Absent: what is there is there.
+   */
+  readonly childAdvice?: string;
   /** Answers calls of all functions, instead of the mocks: hooks, triggers and services are left out then. */
   readonly answer?: (call: HandlerCall) => unknown;
   /** What tells the ids of its runs from those of other lives. Default 0. */
@@ -68,9 +79,12 @@ export class Scenario {
   /** Told each call of a step's handler; gives whether the process is to die in it. */
   onCall: (call: HandlerCall) => boolean = () => false;
   #world: VirtualEngine | undefined;
+  /** All that there may be, and from the start on all that there are. */
+  #definitions: readonly Definition[];
 
   constructor(options: ScenarioOptions) {
     this.#options = options;
+    this.#definitions = options.childAdvice === undefined ? options.definitions : withChildren(options.definitions);
   }
 
   get world(): VirtualEngine {
@@ -89,7 +103,7 @@ export class Scenario {
   }
 
   get definitions(): readonly Definition[] {
-    return this.#options.definitions;
+    return this.#definitions;
   }
 
   /** Child runs of this node are mocked: to be said before the start. */
@@ -99,19 +113,30 @@ export class Scenario {
   }
 
   async start(): Promise<void> {
-    const { definitions, settings, patience = 1_000, log = failuresToConsole, services, concurrency } = this.#options;
+    const { settings, patience = 1_000, log = failuresToConsole, services, concurrency } = this.#options;
+    const { secrets = {}, childAdvice } = this.#options;
     const probe = (call: HandlerCall): unknown => CURRENT.run(this, () => this.#probe(call));
     const hook = (call: () => unknown): unknown => CURRENT.run(this, call);
     const isBare = this.#options.answer !== undefined;
+    const isMocked = (id: string, step: string): boolean => this.#mockedSubflows.get(id)?.has(step) === true;
+    if (childAdvice !== undefined) this.#definitions = withChildren(this.#options.definitions, isMocked);
+    const ids = new Set(this.#definitions.map(({ id }) => id));
+    const missing =
+      childAdvice === undefined
+        ? undefined
+        : (id: string, step: string) => (ids.has(id) ? undefined : missingChild(id, step, childAdvice));
     const instrumented = (definition: Definition): Definition => {
       const mockedSubflows = this.#mockedSubflows.get(definition.id);
-      const { secrets } = this.#options;
-      return new InstrumentedDefinition(definition, { probe, hook, isBare, mockedSubflows, secrets });
+      return new InstrumentedDefinition(definition, { probe, hook, isBare, mockedSubflows, missing, secrets });
     };
     this.#world = new VirtualEngine({
-      definitions: definitions.map(instrumented),
+      definitions: this.#definitions.map(instrumented),
       settings: { ...settings, log, ...(services && { services }), ...(concurrency && { concurrency }) },
-      services: { intercept: this.mocks.intercept, isReplaced: (key) => isBare || this.mocks.hasService(key) },
+      services: {
+        intercept: this.mocks.intercept,
+        isReplaced: (key) => isBare || this.mocks.hasService(key),
+        secretOf: secretReader(secrets),
+      },
       node: this.#options.node ?? 0,
       startMs: this.nowMs,
       patienceMs: milliseconds(patience),

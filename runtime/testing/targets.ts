@@ -1,6 +1,8 @@
 /** Checks the names that tests speak of, where they are written. */
 import type { Definition, NodeSpec } from "../definition.ts";
 import { InvalidError } from "../errors.ts";
+import type { AnyService } from "../services/types.ts";
+import type { DefinedService, MockedService } from "./mocks.ts";
 import { suggestion } from "./names.ts";
 
 /** Throws when the workflow has no such step. `name` may be `step@iteration`. */
@@ -46,19 +48,42 @@ export function checkEvent(definitions: readonly Definition[], name: string): vo
   }
 }
 
-/** The key by which handlers call a service. */
-export function checkService(
+/** The name by which handlers call a service that is given by itself, by what it was defined as, or by that name. */
+export function serviceKey(
   definitions: readonly Definition[],
-  everywhere: readonly { readonly key: string }[],
-  name: string,
-): void {
-  const keys = new Set(everywhere.map(({ key }) => key));
-  for (const { options } of definitions) for (const { key } of options.services ?? []) keys.add(key);
-  if (!keys.has(name)) {
+  everywhere: readonly AnyService[],
+  service: MockedService<unknown> | string,
+): string {
+  const services = [...everywhere, ...definitions.flatMap(({ options }) => options.services ?? [])];
+  const keys = new Set(services.map(({ key }) => key));
+  if (isDefined(service)) {
+    const [key, ...others] = new Set(services.filter(({ id }) => id === service.id).map((one) => one.key));
+    if (key === undefined) throw noService(service.id, keys);
+    if (others.length === 0) return key;
+    const names = [key, ...others].map((name) => `"${name}"`).join(", ");
     throw unknown(
-      `.mockService("${name}"): no workflow of the test has a service of this name. ${suggestion(name, keys)}`,
+      `.mockService(): the test has service \`${service.id}\` under several names. Say which is meant: ${names}.`,
     );
   }
+  const key = typeof service === "string" ? service : service?.key;
+  if (typeof key !== "string") {
+    throw unknown(
+      `.mockService(): ${Bun.inspect(service, { depth: 0 })} is no service: give what defineService() or .withConfig() gives, or a name in ctx.services.`,
+    );
+  }
+  if (!keys.has(key)) throw noService(key, keys);
+  return key;
+}
+
+function isDefined(service: unknown): service is DefinedService<unknown> {
+  const { id, withConfig } = (service ?? {}) as { readonly id?: unknown; readonly withConfig?: unknown };
+  return typeof id === "string" && typeof withConfig === "function";
+}
+
+function noService(name: string, keys: Iterable<string>): InvalidError {
+  return unknown(
+    `.mockService("${name}"): no workflow of the test has a service of this name. ${suggestion(name, keys)}`,
+  );
 }
 
 /** A test speaks of something that does not exist. */

@@ -179,6 +179,28 @@ test("what must be said before the start says so", async () => {
   expect(() => app.mockStep(parent, "call", 1)).toThrow(InvalidError);
 });
 
+test("workflows bring those along that they were given for subflows; an engine has what it has", async () => {
+  const child = createCronflow()
+    .define({ id: "child" })
+    .manual()
+    .step("work", () => "worked");
+  const own = createCronflow();
+  const parent = own.define({ id: "parent" }).manual().subflow("call", child);
+  await using app = testApp([parent]).mockStep(child, "work", "mocked");
+  await app.trigger(parent);
+  await app.expectRun(parent).toCompleteWith("mocked");
+  await app.expectRun(child).toComplete();
+
+  await using whole = testApp(own);
+  await whole.trigger(parent);
+  await whole.expectRun(parent).toFailWith("no workflow `child` is defined in this process");
+
+  const byId = createCronflow().define({ id: "by-id" }).manual().subflow("call", "child");
+  await using lacking = testApp([byId]);
+  await lacking.trigger(byId);
+  await lacking.expectRun(byId).toFailWith("Write testApp([…, <the workflow>]), or .mockStep");
+});
+
 test("handlers and hooks that call their engine call the one under test", async () => {
   const busy = createCronflow();
   const told: string[] = [];

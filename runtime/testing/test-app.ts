@@ -8,14 +8,15 @@ import type { PublishedEvent } from "../events.ts";
 import type { HttpSettings } from "../http/options.ts";
 import type { RunRecord, RunSummary } from "../records.ts";
 import type { Schedule } from "../schedules.ts";
-import type { Service } from "../services/types.ts";
+import type { AnyService } from "../services/types.ts";
 import type { Assertion } from "./assertions.ts";
+import { withChildren } from "./children.ts";
 import { RunExpectation, StepExpectation } from "./expectations.ts";
-import type { Mock, MockActions } from "./mocks.ts";
+import type { Mock, MockActions, MockedService } from "./mocks.ts";
 import { ExpectationError, situation } from "./report.ts";
 import type { TestResult } from "./run-view.ts";
 import { Scenario, type TestOptions } from "./scenario.ts";
-import { checkMock, checkService, checkStep } from "./targets.ts";
+import { checkMock, checkStep, serviceKey } from "./targets.ts";
 import { type OutputNamed, resultOf, type StepNames } from "./workflow-test.ts";
 
 /** What a test of an app may say of its engine. What it does not say is as the engine that is tested has it. */
@@ -42,7 +43,7 @@ type Given<W extends AnyWorkflow> =
 export class TestApp implements AsyncDisposable {
   readonly #scenario: Scenario;
   readonly #definitions: readonly Definition[];
-  readonly #services: readonly { readonly key: string }[];
+  readonly #services: readonly AnyService[];
   #starting: Promise<void> | undefined;
   #isClosed = false;
 
@@ -50,10 +51,14 @@ export class TestApp implements AsyncDisposable {
     const { now, patience, log, services, secrets, concurrency, ...http } = options;
     const settings: EngineOptions = { ...(given instanceof Cronflow && insideOf(given).options), ...http };
     const { database: _file, log: _log, ...kept } = settings;
-    this.#definitions = given instanceof Cronflow ? definitionsOf(given) : given.map(({ definition }) => definition);
+    const isEngine = given instanceof Cronflow;
+    const definitions = isEngine ? definitionsOf(given) : given.map(({ definition }) => definition);
+    // An engine has what it has: what it lacks, it lacks in earnest.
+    this.#definitions = isEngine ? definitions : withChildren(definitions);
     this.#services = services ?? settings.services ?? [];
     this.#scenario = new Scenario({
-      definitions: this.#definitions,
+      definitions,
+      ...(!isEngine && { childAdvice: "testApp([…, <the workflow>])" }),
       settings: kept,
       ...(now !== undefined && { now }),
       ...(patience !== undefined && { patience }),
@@ -197,12 +202,14 @@ export class TestApp implements AsyncDisposable {
     return this;
   }
 
-  /** Functions stand for the actions of a service, before the first call. */
-  mockService<Actions>(service: Service<string, Actions, unknown>, actions: MockActions<Actions>): this;
+  /**
+   * Functions stand for the actions of a service, before the first call: it is not set up, and its secrets are not read.
+   * The service is what `defineService` or its `withConfig` gave, or its name in `ctx.services`.
+   */
+  mockService<Actions>(service: MockedService<Actions>, actions: MockActions<Actions>): this;
   mockService(service: string, actions: Readonly<Record<string, (...args: never[]) => unknown>>): this;
-  mockService(service: string | { readonly key: string }, actions: Readonly<Record<string, unknown>>): this {
-    const key = typeof service === "string" ? service : service.key;
-    checkService(this.#definitions, this.#services, key);
+  mockService(service: string | MockedService<unknown>, actions: Readonly<Record<string, unknown>>): this {
+    const key = serviceKey(this.#definitions, this.#services, service);
     this.#mayNotHaveBegun(`.mockService("${key}")`);
     this.#scenario.mocks.addService(key, actions);
     return this;
@@ -280,7 +287,7 @@ function definitionsOf(engine: Cronflow): Definition[] {
   return [...insideOf(engine).definitions.all()].flat();
 }
 
-/** An app of these workflows, or of all that are defined in an engine; the engine itself is not touched. */
+/** An app of these workflows and those they were given for `.subflow()`, or of all that are defined in an engine; the engine itself is not touched. */
 export function testApp(given: Cronflow | readonly AnyWorkflow[], options?: TestAppOptions): TestApp {
   return new TestApp(given, options);
 }

@@ -6,6 +6,7 @@ import { Cronflow, type EngineOptions, type Foundation, type Inside, insideOf } 
 import type { Definition } from "../definition.ts";
 import { Definitions } from "../definitions.ts";
 import { encode } from "../json.ts";
+import type { ServiceSettings } from "../services/services.ts";
 import type { Session } from "../session.ts";
 import { InlineCore } from "./inline-core.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -13,7 +14,7 @@ import { VirtualClock } from "./virtual-clock.ts";
 export interface VirtualEngineOptions {
   readonly definitions: Iterable<Definition>;
   readonly settings: EngineOptions;
-  readonly services: Foundation["services"];
+  readonly services: Foundation["services"] & Pick<ServiceSettings, "secretOf">;
   /** What tells its run ids from those of other engines. */
   readonly node: number;
   /** The time at the beginning, in milliseconds since 1970. */

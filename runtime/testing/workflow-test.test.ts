@@ -365,6 +365,73 @@ test("services are real unless they are mocked", async () => {
   expect([mocked.steps.send.output, mocked.output]).toEqual([{ id: "mock for ada" }, 7]);
 });
 
+test("a mock takes the service as it was defined, too, with the types of its actions", async () => {
+  const mocked = await using
+    .test()
+    .mockService(mailer, { send: (to) => ({ id: `mock for ${to.toUpperCase()}` }), count: () => 7 })
+    .trigger()
+    .run();
+  expect([mocked.steps.send.output, mocked.output]).toEqual([{ id: "mock for ADA" }, 7]);
+  // @ts-expect-error an action of another type
+  using.test().mockService(mailer, { count: () => "seven" });
+
+  const renamed = createCronflow()
+    .define({ id: "renamed", services: [mailer.withConfig({ as: "post" })] })
+    .manual()
+    .step("count", (ctx) => ctx.services.post.count());
+  expect(
+    (
+      await renamed
+        .test()
+        .mockService(mailer, { count: () => 9 })
+        .trigger()
+        .run()
+    ).output,
+  ).toBe(9);
+  const both = createCronflow()
+    .define({ id: "both", services: [mailer.withConfig(), mailer.withConfig({ as: "post" })] })
+    .step("count", (ctx) => ctx.services.post.count());
+  expect(() => both.test().mockService(mailer, {})).toThrow(
+    '.mockService(): the test has service `mailer` under several names. Say which is meant: "mailer", "post".',
+  );
+  expect(() => using.test().mockService(store, {})).toThrow(
+    '.mockService("store"): no workflow of the test has a service of this name. There are `mailer`.',
+  );
+});
+
+test.each([undefined, null, 5, {}, () => 1])("what is no service is refused as one: %p", (given) => {
+  expect(() => using.test().mockService(given as never, {})).toThrow(
+    /^\.mockService\(\): .* is no service: give what defineService\(\) or \.withConfig\(\) gives, or a name in ctx\.services\.$/,
+  );
+});
+
+test("a later mock takes the place of an earlier one, which then need not be used", async () => {
+  const standard = () =>
+    using
+      .test()
+      .mockStep("send", { id: "default" })
+      .mockService(mailer, { count: () => 1 })
+      .mockService(mailer, { count: () => 2 });
+  const { steps, output } = await standard().mockStep("send", { id: "other" }).trigger().run();
+  expect([steps.send.output, output]).toEqual([{ id: "other" }, 2]);
+  const unused = standard().mockStep("count", 3).mockStep("count", 4).trigger();
+  await expect(unused.run()).rejects.toThrow("never used: the mock of service `mailer`. Remove");
+  const never = standard().mockStep("send", () => Promise.reject(new Error("down")));
+  await expect(never.mockStep("count", 3).mockStep("count", 4).trigger().run()).rejects.toThrow(
+    "never used: the mock of service `mailer`, the mock of step `count`. Remove",
+  );
+});
+
+test("what starts no run is told where schedules are tested", async () => {
+  const report = createCronflow()
+    .define({ id: "report" })
+    .onSchedule("0 2 * * *")
+    .step("x", () => 1);
+  await expect(report.test().advance("3h").run()).rejects.toThrow(
+    "The test starts no run: call .trigger() before .run(). Runs that are started by a schedule, an interval or a poll are tested in testApp().",
+  );
+});
+
 test("a mocked service is not set up, and what is not mocked of it fails", async () => {
   const workflow = createCronflow()
     .define({ id: "store", services: [store.withConfig(), mailer.withConfig()] })
@@ -394,13 +461,54 @@ test("a test gives the secrets, and they are kept as real ones are", async () =>
   const secrets = { key: "a-key-of-the-test" };
   expect((await workflow.test({ secrets }).trigger().run()).steps.length.output).toBe(17);
   await workflow.test({ secrets }).trigger("leak").expectStep("leak").toFailWith("secret(env:key)").run();
-  await expect(workflow.test().trigger().run()).rejects.toThrow("CRONFLOW_TEST_KEY_THAT_IS_NOT_SET) is missing");
-  await expect(
-    workflow
-      .test({ secrets: { key: "short" } })
-      .trigger()
-      .run(),
-  ).rejects.toThrow("fewer than 8 characters");
+  await workflow
+    .test({ secrets: { key: "short" } })
+    .trigger()
+    .expectStep("length")
+    .toFailWith("fewer than 8 characters")
+    .run();
+});
+
+test("a secret that a test does not give is missing where a handler asks for it, and nowhere else", async () => {
+  const source = "env:CRONFLOW_TEST_KEY_THAT_IS_NOT_SET";
+  const workflow = createCronflow()
+    .define({ id: "secrets", secrets: { key: secret(source) } })
+    .manual()
+    .step("sign", (ctx) => ctx.secrets.key.length)
+    .retry({ attempts: 3 });
+  expect((await workflow.test().mockStep("sign", 7).trigger().run()).output).toBe(7);
+  await workflow
+    .test()
+    .trigger()
+    .expectStep("sign")
+    .toFailWith(
+      `secret(${source}) is missing: the environment variable is not set. Give the test one: { secrets: { "${source}": "…" } }.`,
+    )
+    .expectStep("sign")
+    .toHaveBeenCalledTimes(1)
+    .run();
+  const secrets = { [source]: "a-key-of-the-test" };
+  expect((await workflow.test({ secrets }).trigger().run()).output).toBe(17);
+});
+
+test("a service's secrets are given by where they are found; of one that is mocked they are not read", async () => {
+  const source = "env:CRONFLOW_TEST_TOKEN_THAT_IS_NOT_SET";
+  const bank = defineService({
+    id: "bank",
+    schema: { auth: z.object({ token: z.string() }) },
+    setup: ({ auth }) => ({ actions: { pay: async (n: number) => n + auth.token.length } }),
+  });
+  const workflow = createCronflow()
+    .define({ id: "pay", services: [bank.withConfig({ auth: { token: secret(source) } })] })
+    .manual()
+    .step("pay", (ctx) => ctx.services.bank.pay(1));
+  const mocked = workflow.test().mockService(bank, { pay: () => 7 });
+  expect((await mocked.trigger().run()).output).toBe(7);
+  const secrets = { [source]: "12345678" };
+  expect((await workflow.test({ secrets }).trigger().run()).output).toBe(9);
+  await expect(workflow.test().trigger().run()).rejects.toThrow(
+    `service \`bank\` is not valid: auth: secret(${source}) is missing: the environment variable is not set. Give the test one: { secrets: { "${source}": "…" } }.`,
+  );
 });
 
 test("child runs are real, or mocked as a step is", async () => {
@@ -411,14 +519,76 @@ test("child runs are real, or mocked as a step is", async () => {
     .sleep("1h")
     .step("work", (ctx) => `worked on ${ctx.payload}`);
   const parent = engine.define({ id: "parent" }).manual().subflow("call", child, "it");
-  const real = await parent
-    .test({ with: [child] })
-    .trigger()
-    .advance("1h")
-    .run();
-  expect(real.output).toBe("worked on it");
+  for (const options of [{}, { with: [child] }]) {
+    expect((await parent.test(options).trigger().advance("1h").run()).output).toBe("worked on it");
+  }
   const mocked = await parent.test().mockStep("call", "mocked").trigger().run();
   expect(mocked.output).toBe("mocked");
+});
+
+test("children of children come along, but not those of a child that is mocked", async () => {
+  const bank = defineService({
+    id: "bank",
+    schema: { auth: z.object({ token: z.string() }) },
+    setup: () => ({ actions: { pay: () => "paid" } }),
+  }).withConfig({ auth: { token: secret("env:CRONFLOW_TEST_TOKEN_THAT_IS_NOT_SET") } });
+  const pay = createCronflow()
+    .define({ id: "pay", services: [bank] })
+    .manual()
+    .waitForEvent("paid")
+    .step("pay", (ctx) => ctx.services.bank.pay());
+  const order = createCronflow().define({ id: "order" }).manual().subflow("payment", pay);
+  const orders = createCronflow()
+    .define({ id: "orders" })
+    .manual()
+    .forEach("each", [1, 2], (_item, flow) => flow.subflow("order", order));
+  const mocked = orders.test().mockService(bank, { pay: () => "mocked" });
+  const real = mocked.mockEvent("paid").mockEvent("paid").trigger();
+  expect((await real.run()).output).toEqual(["mocked", "mocked"]);
+  // The bank is not set up, whose token nobody has.
+  expect((await orders.test().mockStep("order", "done").trigger().run()).output).toEqual(["done", "done"]);
+
+  const other = createCronflow()
+    .define({ id: "order" })
+    .manual()
+    .step("instead", () => "other");
+  expect(
+    (
+      await orders
+        .test({ with: [other] })
+        .trigger()
+        .run()
+    ).output,
+  ).toEqual(["other", "other"]);
+});
+
+test("a child that is named by its id alone must be given, and its absence says so", async () => {
+  const child = createCronflow()
+    .define({ id: "child" })
+    .manual()
+    .step("work", () => "worked");
+  const parent = createCronflow()
+    .define({ id: "parent", retry: { attempts: 5 } })
+    .manual()
+    .subflow("call", "child");
+  const message =
+    'no workflow `child` is in this test: .subflow() was given its id alone. Write .test({ with: [<the workflow>] }), or .mockStep("call", …).';
+  const { error, status } = await parent.test().trigger().expectStep("call").toFailWith(message).run();
+  expect([status, error?.code]).toEqual(["failed", "workflow_not_found"]);
+  expect(
+    (
+      await parent
+        .test({ with: [child] })
+        .trigger()
+        .run()
+    ).output,
+  ).toBe("worked");
+  const saved = createCronflow()
+    .define({ id: "saved" })
+    .manual()
+    .subflow("call", "child")
+    .onError((ctx) => ctx.error.message);
+  expect((await saved.test().trigger().run()).output).toBe(message);
 });
 
 test("handlers that wait for something real are waited for", async () => {

@@ -3,22 +3,27 @@ import type { AnyWorkflow } from "../builder/workflow.ts";
 import type { Definition } from "../definition.ts";
 import { type Duration, milliseconds } from "../duration.ts";
 import { InvalidError } from "../errors.ts";
-import type { Service } from "../services/types.ts";
 import type { Assertion } from "./assertions.ts";
+import { withChildren } from "./children.ts";
 import { RunExpectation, StepExpectation } from "./expectations.ts";
 import type { HandlerCall } from "./instrumented.ts";
-import type { Mock, MockActions } from "./mocks.ts";
+import type { Mock, MockActions, MockedService } from "./mocks.ts";
 import { ExpectationError, situation } from "./report.ts";
 import type { RunView, StepResults, TestResult } from "./run-view.ts";
 import { Scenario, type TestOptions } from "./scenario.ts";
-import { checkEvent, checkMock, checkService, checkStep } from "./targets.ts";
+import { checkEvent, checkMock, checkStep, serviceKey } from "./targets.ts";
 import { waitText } from "./waits.ts";
 
 /** What a test of one workflow may say of its engine. */
 export interface WorkflowTestOptions extends TestOptions {
-  /** Workflows whose runs are started by this one. */
+  /**
+   * Workflows whose runs are started by this one: by handlers, or by a `.subflow()` that names the id. A workflow that
+   * `.subflow()` was given itself comes along, unless one of the same id is given here.
+   */
   readonly with?: readonly AnyWorkflow[];
 }
+
+const CHILD_ADVICE = ".test({ with: [<the workflow>] })";
 
 interface Instruction {
   /** Done before the engine starts. */
@@ -67,6 +72,9 @@ export type OutputNamed<Steps, Name> = Name extends keyof Steps
  */
 export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> {
   readonly #definition: Definition;
+  /** Those that were named. */
+  readonly #given: readonly Definition[];
+  /** And their children. */
   readonly #definitions: readonly Definition[];
   readonly #options: WorkflowTestOptions;
   readonly #instructions: Instruction[] = [];
@@ -76,7 +84,8 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
 
   constructor(definition: Definition, options: WorkflowTestOptions = {}) {
     this.#definition = definition;
-    this.#definitions = [definition, ...(options.with ?? []).map((workflow) => workflow.definition)];
+    this.#given = [definition, ...(options.with ?? []).map((workflow) => workflow.definition)];
+    this.#definitions = withChildren(this.#given);
     this.#options = options;
   }
 
@@ -98,8 +107,8 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
 
   /**
    * From here on, something stands for the handler of a step (or for the child run of a subflow): an output, a function
-   * that makes one or throws, or `never`. Everything else of the step is real: retries, time-outs, `onError`. A mock that
-   * was not used by the end is an error.
+   * that makes one or throws, or `never`. Everything else of the step is real: retries, time-outs, `onError`. A later mock
+   * of the same step takes its place. A mock that was not used by the end is an error.
    */
   mockStep<const Name extends StepNames<Steps>>(name: Name, mock: Mock<OutputNamed<Steps, Name>>): this {
     const { id } = this.#definition;
@@ -112,12 +121,14 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
     });
   }
 
-  /** Functions stand for the actions of a service: it is not set up, and calling any other of its actions is an error. */
-  mockService<Actions>(service: Service<string, Actions, unknown>, actions: MockActions<Actions>): this;
+  /**
+   * Functions stand for the actions of a service: it is not set up, its secrets are not read, and calling any other of its
+   * actions is an error. The service is what `defineService` or its `withConfig` gave, or its name in `ctx.services`.
+   */
+  mockService<Actions>(service: MockedService<Actions>, actions: MockActions<Actions>): this;
   mockService(service: string, actions: Readonly<Record<string, (...args: never[]) => unknown>>): this;
-  mockService(service: string | { readonly key: string }, actions: Readonly<Record<string, unknown>>): this {
-    const key = typeof service === "string" ? service : service.key;
-    checkService(this.#definitions, this.#options.services ?? [], key);
+  mockService(service: string | MockedService<unknown>, actions: Readonly<Record<string, unknown>>): this {
+    const key = serviceKey(this.#definitions, this.#options.services ?? [], service);
     return this.#push({ prepare: ({ mocks }) => mocks.addService(key, actions), perform: async () => {} });
   }
 
@@ -140,7 +151,10 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
     return this.#answer({ ...payload, approved: false }, "reject", step);
   }
 
-  /** Lets time pass: sleeps, delays, retries, time-outs and schedules come due as they would, one after the other. */
+  /**
+   * Lets time pass: sleeps, delays, retries and time-outs come due as they would, one after the other. The runs that
+   * schedules, intervals and polls start are not the one of the test: look at them in `testApp()`.
+   */
   advance(duration: Duration): this {
     const ms = milliseconds(duration);
     return this.#add(({ scenario }) => scenario.world.advance(ms));
@@ -215,13 +229,16 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
   /** @param crashAt The number of the call, from 0, in which the process dies. */
   async #live(crashAt?: number): Promise<Lived<Output, Steps>> {
     if (!this.#isTriggered)
-      throw new InvalidError("request_invalid", "The test starts no run: call .trigger() before .run().");
+      throw new InvalidError(
+        "request_invalid",
+        "The test starts no run: call .trigger() before .run(). Runs that are started by a schedule, an interval or a poll are tested in testApp().",
+      );
     if (this.#open !== undefined) {
       throw new InvalidError("request_invalid", `${this.#open} says nothing of what is expected: go on with .to…().`);
     }
     // Of each life, what is known to the world outside by the id of its run.
     const node = crashAt === undefined ? 0 : 1 + (crashAt % 255);
-    const scenario = new Scenario({ ...this.#options, definitions: this.#definitions, node });
+    const scenario = new Scenario({ ...this.#options, definitions: this.#given, childAdvice: CHILD_ADVICE, node });
     const life: Life = { scenario, runId: undefined };
     const calls: string[] = [];
     scenario.onCall = (call) => calls.push(namesOf(call)[1] as string) - 1 === crashAt;

@@ -2,7 +2,7 @@
  * The secrets this process has read, so that none of them is recorded or logged by mistake. They are kept for as long as
  * the process lives: a secret that was replaced may still be in an error that comes late.
  */
-import { InvalidError } from "../../errors.ts";
+import { SecretError } from "./secret-error.ts";
 
 /** What is shown instead. */
 export const MASK = "[secret]";
@@ -20,7 +20,7 @@ export function keepSecret(value: string, reference: string): void {
   forms = [...forms, ...added].sort(([one], [other]) => other.length - one.length);
 }
 
-/** As it is, inside of JSON, inside of JSON inside of JSON, and in an address. */
+/** As it is, inside of JSON, inside of JSON inside of JSON, and in each part of an address. */
 function* formsOf(value: string): Iterable<string> {
   const escaped = (text: string): string => JSON.stringify(text).slice(1, -1);
   yield value;
@@ -28,6 +28,18 @@ function* formsOf(value: string): Iterable<string> {
   yield escaped(escaped(value));
   yield encodeURIComponent(value);
   yield new URLSearchParams([["", value]]).toString().slice(1);
+  // Each part leaves other characters as they are. What is longer than the value says all of it: a path may be cut.
+  yield* addressForms(value).filter((form) => form.length >= value.length);
+}
+
+function addressForms(value: string): string[] {
+  const url = new URL("http://host");
+  url.username = value;
+  url.password = value;
+  url.pathname = `/${value}`;
+  url.search = `?${value}`;
+  url.hash = `#${value}`;
+  return [url.username, url.password, ...[url.pathname, url.search, url.hash].map((part) => part.slice(1))];
 }
 
 /** The text without any secret. */
@@ -47,13 +59,12 @@ export function knowsSecrets(): boolean {
   return forms.length > 0;
 }
 
-/** Throws if a text that is to be recorded has a secret in it. @param what The value, for the message. */
+/** Throws a `SecretError` if a text that is to be recorded has a secret in it. @param what The value, for the message. */
 export function refuseSecrets(text: string | undefined, what: string): void {
   if (text === undefined || forms.length === 0) return;
   const found = forms.find(([form]) => text.includes(form));
   if (found === undefined) return;
-  throw new InvalidError(
-    "value_invalid",
+  throw new SecretError(
     `the ${masked(what)} cannot be recorded: it has the value of ${found[1]} in it. Leave the secret out.`,
   );
 }

@@ -26,6 +26,23 @@ test("a secret is found as it is, in JSON, in JSON in JSON, and in addresses", (
   ]);
 });
 
+test("a secret is found in whatever part of an address it stands", () => {
+  const value = `it's a/b+c==#?@:${crypto.randomUUID()}`;
+  keepSecret(value, "secret(env:ADDRESS)");
+  const url = new URL("https://host");
+  url.username = value;
+  url.password = value;
+  url.pathname = `/${value}/end`;
+  url.search = `?k=${value}`;
+  url.hash = value;
+  expect(masked(url.href)).toBe("https://[secret]:[secret]@host/[secret]/end?k=[secret]#[secret]");
+});
+
+test("a path that is cut is no form of a secret", () => {
+  keepSecret("/../ordinary/../words", "secret(env:DOTS)");
+  expect(masked("https://host/words")).toBe("https://host/words");
+});
+
 test("a secret that is a part of another does not leave the rest of it", () => {
   const long = `long-${crypto.randomUUID()}-longer`;
   keepSecret(long.slice(0, 20), "secret(env:SHORT)");
@@ -78,6 +95,15 @@ test("an error that tells a secret deep inside, or cannot be changed, is replace
   const shown = maskedError(deep) as Error;
   expect(shown).not.toBe(deep);
   expect([shown.name, shown.message, "request" in shown]).toEqual(["TypeError", "deep", false]);
+  const hidden = logged({ [Symbol("s")]: VALUE, a: 1 });
+  expect(Bun.inspect(hidden)).not.toContain(VALUE.slice(0, 8));
+  class Private extends Error {
+    #told = `told ${VALUE}`;
+    override get message(): string {
+      return this.#told;
+    }
+  }
+  expect((maskedError(new Private()) as Error).message).toBe("told [secret]");
   const frozen = Object.freeze(new Error(`frozen ${VALUE}`));
   expect((maskedError(frozen) as Error).message).toBe("frozen [secret]");
   expect(maskedError(VALUE)).toBe("[secret]");

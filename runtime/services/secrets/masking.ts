@@ -34,7 +34,7 @@ export function maskedError(thrown: unknown): unknown {
 }
 
 function maskTexts(error: Error): void {
-  for (const name of Object.getOwnPropertyNames(error)) {
+  for (const name of Reflect.ownKeys(error)) {
     const found = Object.getOwnPropertyDescriptor(error, name);
     if (found?.writable !== true) continue;
     const value = name === "cause" ? maskedError(found.value) : found.value;
@@ -74,9 +74,10 @@ function* textsIn(value: unknown, seen: Set<object>): Iterable<string> {
   seen.add(value);
   // Inspecting an error reads its source, and says nothing that its properties do not.
   if (!isPlain(value) && !(value instanceof Error)) yield Bun.inspect(value, { depth: DEPTH });
-  if (value instanceof Error) yield value.name;
-  for (const name of Object.getOwnPropertyNames(value)) {
-    yield name;
+  // A class may tell these by getters, which are nothing of its own.
+  if (value instanceof Error) yield* [value.name, value.message].filter((text) => typeof text === "string");
+  for (const name of Reflect.ownKeys(value)) {
+    yield typeof name === "string" ? name : (name.description ?? "");
     yield* textsIn(Object.getOwnPropertyDescriptor(value, name)?.value, seen);
   }
 }

@@ -80,16 +80,26 @@ export type WithSecrets<T> = 0 extends 1 & T
         ? T
         : { [K in keyof T]: WithSecrets<T[K]> };
 
-/** The value with all secrets in place. What is neither a list nor a plain object is taken as it is. */
-export function revealed(value: unknown, copies: Map<object, unknown> = new Map()): unknown {
-  if (value instanceof SecretReference) return value.reveal();
+/** What is put in the place of a secret. */
+export type InPlace = (reference: SecretReference) => unknown;
+
+/** The secret itself, read now. */
+export const reveal: InPlace = (reference) => reference.reveal();
+
+/**
+ * The value with all secrets in place. What is neither a list nor a plain object is taken as it is.
+ *
+ * @param inPlace Default: the secrets are read.
+ */
+export function revealed(value: unknown, inPlace: InPlace = reveal, copies: Map<object, unknown> = new Map()): unknown {
+  if (value instanceof SecretReference) return inPlace(value);
   if (typeof value !== "object" || value === null) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     copies.set(value, copy);
-    for (const item of value) copy.push(revealed(item, copies));
+    for (const item of value) copy.push(revealed(item, inPlace, copies));
     return copy;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -99,7 +109,7 @@ export function revealed(value: unknown, copies: Map<object, unknown> = new Map(
   for (const [name, field] of Object.entries(value)) {
     // Defined, so that a field `__proto__` is a field.
     Object.defineProperty(copy, name, {
-      value: revealed(field, copies),
+      value: revealed(field, inPlace, copies),
       enumerable: true,
       writable: true,
       configurable: true,
