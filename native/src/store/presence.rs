@@ -7,8 +7,8 @@
 //!
 //! Locks of an open file description conflict with POSIX locks, whoever holds those, and stay until it is closed. A
 //! shared one on the bytes that every reader of SQLite shares, and one on the byte that says that the index of the log
-//! is in use, let everybody read and nobody take the log away. Linux alone has them; elsewhere the file must not be
-//! opened in this process by anything else.
+//! is in use, let everybody read and nobody take the log away. Linux alone has them, and not every file system and
+//! sandbox there; without them the file must not be opened in this process by anything else.
 
 use std::path::Path;
 
@@ -25,12 +25,15 @@ pub struct Presence {
 impl Presence {
     /// Locks a database that is open, with its log. Its files must not be closed before the connection is.
     pub fn show(database: &Path) -> Result<Presence> {
+        use nix::errno::Errno;
         let mut index = database.as_os_str().to_owned();
         index.push("-shm");
         let open = |path: &Path| std::fs::File::open(path).map_err(|error| super::files::file_error(path, &error));
         let presence = Presence { files: [open(database)?, open(Path::new(&index))?] };
-        presence.lock(nix::libc::F_RDLCK).map_err(|error| super::files::file_error(database, &error.into()))?;
-        Ok(presence)
+        match presence.lock(nix::libc::F_RDLCK) {
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOLCK | Errno::EOPNOTSUPP) => Ok(presence),
+            Err(error) => Err(super::files::file_error(database, &error.into())),
+        }
     }
 
     /// The connection is about to be closed, and takes the log away itself.
