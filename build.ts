@@ -207,7 +207,7 @@ async function test(): Promise<void> {
     ["build the native library", cargo("build", "--release", "--locked", "-p", "cronflow-native", "--lib")],
     ["types", ["node_modules/.bin/tsc", "--noEmit"]],
     ["format and lint of TypeScript", ["node_modules/.bin/biome", "check", "."]],
-    ["tests of the runtime, the docs and the examples", [BUN, "test"]],
+    ["tests of the runtime, the docs and the examples", [BUN, "test", "--timeout", "60000"]],
     ["the demo", [BUN, "examples/orders/demo.ts"]],
   ];
   let passed = 0;

@@ -117,6 +117,7 @@ test.each([
     expect(await Bun.file(join(room.directory, "declarations", "workflows.d.ts")).exists()).toBe(true);
     expect(await compile({ noEmit: true }, "declarations/*.d.ts")).toEqual(content);
   },
+  60_000,
 );
 
 test("a program that a bundler has made needs nothing but what lies beside it", async () => {

@@ -87,33 +87,28 @@ export class Polls {
   }
 
   /** Tells the core. Until then the poll is not asked again. */
-  async #report(asked: Asked, answer: Answer): Promise<void> {
-    if ("error" in answer) {
-      await this.#send(asked, `"error":${JSON.stringify(answer.error)}`);
-    } else {
-      this.#warn(asked, answer.leftOut);
-      // One after the other, so that other commands go between them.
-      for (const part of parts(answer.texts)) {
-        const error = await this.#send(asked, `"items":[${part.join(",")}]`);
-        // The engine is stopped, or cannot go on: what is not stored is new when the poll is asked again.
-        if (error !== undefined && error.class !== "invalid") break;
-      }
-    }
-    this.#asking.delete(asked.schedule);
+  #report(asked: Asked, answer: Answer): void {
+    if (!("error" in answer)) this.#warn(asked, answer.leftOut);
+    this.#send(asked, answersOf(answer));
   }
 
-  #send({ schedule, workflow, name }: Asked, answer: string): Promise<ErrorMessage | undefined> {
-    return new Promise((resolve) => {
-      const onResult = (_result: unknown, error: ErrorMessage | undefined): void => {
-        if (error !== undefined && error.class !== "unavailable" && error.class !== "unknown_outcome") {
-          this.#options.log.error(
-            `what poll \`${name}\` of workflow \`${workflow}\` gave was refused: ${error.message}`,
-          );
-        }
-        resolve(error);
-      };
-      this.#options.pump.send(`{"polled":{"schedule":${schedule},${answer}}}`, onResult, true);
-    });
+  /** One part after the other, so that other commands go between them. */
+  #send(asked: Asked, answers: Iterator<string>): void {
+    const { schedule, workflow, name } = asked;
+    const next = answers.next();
+    if (next.done === true) {
+      this.#asking.delete(schedule);
+      return;
+    }
+    const onResult = (_result: unknown, error: ErrorMessage | undefined): void => {
+      if (error !== undefined && error.class !== "unavailable" && error.class !== "unknown_outcome") {
+        this.#options.log.error(`what poll \`${name}\` of workflow \`${workflow}\` gave was refused: ${error.message}`);
+      }
+      // The engine is stopped, or cannot go on: what is not stored is new when the poll is asked again.
+      if (error !== undefined && error.class !== "invalid") this.#asking.delete(schedule);
+      else this.#send(asked, answers);
+    };
+    this.#options.pump.send(`{"polled":{"schedule":${schedule},${next.value}}}`, onResult, true);
   }
 
   /** Says which items start no run: once for as long as they are the same. */
@@ -129,4 +124,10 @@ export class Polls {
       `poll \`${name}\` of workflow \`${workflow}\` gave ${what} that cannot start a run, to be tried again at each poll: ${text}`,
     );
   }
+}
+
+/** What the core is told, in parts. */
+function* answersOf(answer: Answer): Generator<string, void> {
+  if ("error" in answer) yield `"error":${JSON.stringify(answer.error)}`;
+  else for (const part of parts(answer.texts)) yield `"items":[${part.join(",")}]`;
 }
