@@ -212,6 +212,7 @@ async function test(): Promise<void> {
   ];
   let passed = 0;
   let failed = 0;
+  const failures: string[] = [];
   for (const [title, command] of steps) {
     try {
       const counts = count(await quiet(title, command));
@@ -222,8 +223,11 @@ async function test(): Promise<void> {
       const counts = count(error.message);
       passed += counts.passed;
       failed += Math.max(counts.failed, 1);
+      failures.push(...failuresOf(error.message));
     }
   }
+  // Once more where nobody has to look for them: the output above is thousands of lines.
+  for (const each of failures) console.log(`\n${each}`);
   console.log(`\n${passed} passed, ${failed} failed`);
   process.exit(failed === 0 ? 0 : 1);
 }
@@ -236,6 +240,18 @@ function count(output: string): { passed: number; failed: number } {
     passed: sum(/([\d,]+) passed/g) + sum(/^\s*(\d+) pass$/gm),
     failed: sum(/([\d,]+) failed/g) + sum(/^\s*(\d+) fail$/gm),
   };
+}
+
+/** What bun has printed of each test that failed: the lines between the test before it and its own. */
+function failuresOf(output: string): string[] {
+  const failures: string[] = [];
+  let block: string[] = [];
+  for (const line of output.split("\n")) {
+    block.push(line);
+    if (line.startsWith("(fail)") && block.length > 1) failures.push(block.join("\n").trim());
+    if (/^\((fail|pass|skip|todo)\)|\.test\.ts:$|^\d+ tests failed:$/.test(line)) block = [];
+  }
+  return failures;
 }
 
 const [name = "", ...rest] = process.argv.slice(2);

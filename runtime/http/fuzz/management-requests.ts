@@ -4,6 +4,7 @@ import type { JsonSchema } from "../management/schema.ts";
 import { ROUTES } from "../management/table.ts";
 import { jsonPlan, type Plan, setHeader } from "./plan.ts";
 import type { Random } from "./random.ts";
+import type { Ring } from "./ring.ts";
 import { type Target, TOKEN } from "./target.ts";
 
 const encoder = new TextEncoder();
@@ -37,12 +38,18 @@ function isOpen({ isOpen }: Route): boolean {
 }
 
 /** A part of the path: one that exists, most times. */
-function part({ path }: Route, name: string, random: Random, target: Target): string {
+function part({ path, operationId }: Route, name: string, random: Random, target: Target): string {
   if (random.chance(0.05)) return random.word();
   if (name === "token") return target.approvals.pick(random, "none");
   if (name === "name") return random.pick(["grown", "unheard"]);
   if (path.startsWith("/workflows")) return random.pick(["asks", "adds", "orders"]);
-  return target.runIds.pick(random, NO_RUN);
+  return runIdsFor(operationId, target).pick(random, NO_RUN);
+}
+
+/** Of runs in the state that an operation is for, most times: mutations make the other times. */
+function runIdsFor(operationId: string, target: Target): Ring {
+  if (operationId === "cancelRun") return target.waitingRunIds;
+  return operationId === "retryRun" ? target.failedRunIds : target.runIds;
 }
 
 function query({ query }: Route, random: Random): string {

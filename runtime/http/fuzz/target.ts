@@ -33,6 +33,10 @@ export class Target {
   readonly engine: Cronflow;
   /** Ids of runs that requests have started, some of which are gone. */
   readonly runIds = new Ring(64);
+  /** Ids of runs that have failed: they can be retried. */
+  readonly failedRunIds = new Ring(64);
+  /** Ids of runs that wait for an approval: they can be cancelled. */
+  readonly waitingRunIds = new Ring(64);
   /** Tokens of requests for approval, some of which are used. */
   readonly approvals = new Ring(64);
   /** What the engine has logged as its own failure, and lines that tell a secret. */
@@ -119,12 +123,16 @@ export class Target {
     engine
       .define({ id: "asks", retention: RETENTION })
       .manual()
+      .onEvent("grown")
       .humanInTheLoop({
         name: "boss",
         description: "May <we>?",
         metadata: { "<b>amount</b>": '"5"' },
         timeout: "2s",
-        onPause: (_, token) => this.approvals.add(token),
+        onPause: ({ run }, token) => {
+          this.approvals.add(token);
+          this.waitingRunIds.add(run.id);
+        },
       })
       .step("end", (ctx) => ctx.last);
     engine
@@ -135,6 +143,7 @@ export class Target {
       .step("one", (ctx) => {
         if ((ctx.payload?.value ?? 0) < LEAST_VALUE) {
           this.runIds.add(ctx.run.id);
+          this.failedRunIds.add(ctx.run.id);
           throw new Error("it is too little");
         }
         return JSON.stringify(ctx.payload).length;
