@@ -98,6 +98,35 @@ test("the refusal of a command that is too large says how large it is", async ()
   );
 });
 
+test("questions whose answers are too large together are answered one commit after the other", async () => {
+  const lengths: number[] = [];
+  class MeasuringCore extends Core {
+    override take(): AnswerMessage | undefined {
+      const answer = super.take();
+      if (answer !== undefined) lengths.push(JSON.stringify(answer).length);
+      return answer;
+    }
+  }
+  const core = new MeasuringCore({ database: ":memory:", inline: true });
+  cores.push(core);
+  const pump = new Pump({ core, onEffect: () => {}, executing: () => [], onFailure: () => {} });
+  pumps.push(pump);
+  await pump.open();
+  await pump.ask('{"define":{"id":"w","nodes":[{"kind":"step","name":"s"}]}}');
+  const payload = JSON.stringify("x".repeat(LIMITS.VALUE_BYTES - 2));
+  const { run } = await pump.ask<{ run: string }>(`{"start":{"workflow":"w","payload":${payload}}}`);
+  const question = `{"query":{"run":{"run":"${run}"}}}`;
+  const fit = LIMITS.ANSWER_BYTES / LIMITS.VALUE_BYTES;
+  const answers = Array.from({ length: 3 * fit + 1 }, () => pump.ask<{ run: string }>(question));
+  // What changes something is not held up by what is asked.
+  const { run: other } = await pump.ask<{ run: string }>('{"start":{"workflow":"w"}}');
+  expect(other).toStartWith("run_");
+  for (const answer of await Promise.all(answers)) expect(answer.run).toBe(run);
+  const large = lengths.filter((length) => length > LIMITS.VALUE_BYTES);
+  expect(large.length).toBe(4);
+  expect(Math.max(...large)).toBeLessThan(LIMITS.ANSWER_BYTES + 2 * LIMITS.VALUE_BYTES);
+});
+
 /** A pump over a core that can be made to throw, and what its commands heard. */
 async function breaking(how: "submit" | "take") {
   let isBroken = false;

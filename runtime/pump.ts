@@ -246,18 +246,32 @@ export class Pump {
 
   #answered(seq: number, commands: Command[], results: ResultMessage[]): void {
     this.#pauseMs = FIRST_PAUSE_MS;
+    const unread: Command[] = [];
     let told = 0;
     try {
       while (told < commands.length) {
         const result = results[told] as ResultMessage;
-        const { onResult } = commands[told] as Command;
+        const command = commands[told] as Command;
         told += 1;
-        onResult(result, result === null ? undefined : refusal(result));
+        const refused = result === null ? undefined : refusal(result);
+        if (refused?.code === "answers_full") unread.push(command);
+        else command.onResult(result, refused);
       }
     } finally {
       // One of them threw, which breaks the connection: the others hear of that.
       if (told < commands.length) this.#sent.set(seq, commands.slice(told));
+      this.#askAgain(unread);
     }
+  }
+
+  /** Questions for whose answers there was no room in their commit: in the next one there is. */
+  #askAgain(questions: Command[]): void {
+    if (questions.length === 0) return;
+    if (!this.#isClosed) {
+      this.#queue.unshift(...questions);
+      return this.#schedule();
+    }
+    for (const question of questions) question.onResult(null, this.#notSent);
   }
 
   /** Nothing of the request was recorded. */

@@ -88,6 +88,10 @@ pub struct Engine {
     /// The host's clock, to notice when it goes back.
     clock_ms: i64,
     repeats: Repeats,
+    /// The most bytes of results in one commit, and of one answer.
+    answer_bytes: u64,
+    /// Bytes of the results of the open transaction.
+    result_bytes: u64,
     /// What is in memory may differ from what is stored.
     stale: bool,
     /// What is in memory is to be forgotten.
@@ -132,6 +136,8 @@ impl Engine {
             schedules_due: BTreeSet::new(),
             clock_ms: i64::MIN,
             repeats: Repeats::default(),
+            answer_bytes: limits::ANSWER_BYTES,
+            result_bytes: 0,
             stale: false,
             restarts: false,
             effects: Vec::new(),
@@ -150,34 +156,42 @@ impl Engine {
         self.recall_events()
     }
 
-    /// Applies requests in one transaction and gives the answers: one text per commit.
+    /// Bounds answers more narrowly than `limits::ANSWER_BYTES` does, to show what happens then.
+    pub fn bound_answers(&mut self, bytes: u64) {
+        self.answer_bytes = bytes;
+    }
+
+    /// Applies requests in one transaction and gives the answers: one text per commit, if that is not too long.
     ///
     /// When a rule or the data breaks, every request is tried again alone, so that one does not spoil the others.
     pub fn process(&mut self, requests: &[&[u8]]) -> Vec<Vec<u8>> {
-        let answer = match self.transact(requests) {
-            Ok(answered) => answer::render(&answered, &self.effects, self.wake_at_ms()),
+        let answers = match self.transact(requests) {
+            Ok(answered) => answer::render(&answered, &self.effects, self.wake_at_ms(), self.answer_bytes),
             Err(error) if requests.len() > 1 && matches!(error.code.class(), Class::Bug | Class::Corrupt) => {
                 return requests.iter().flat_map(|request| self.process(&[request])).collect();
             }
-            Err(error) => answer::render(&refused(requests, &error), &[], self.wake_at_ms()),
+            Err(error) => answer::render(&refused(requests, &error), &[], self.wake_at_ms(), self.answer_bytes),
         };
         self.told_wake_at_ms = self.wake_at_ms();
-        vec![answer]
+        answers
     }
 
     /// The same for a request whose answer goes to its caller alone: the results are for the caller, and what the
-    /// commit has caused besides is for the host, in an answer of its own.
-    pub fn process_call(&mut self, request: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+    /// commit has caused besides is for the host, in answers of its own.
+    pub fn process_call(&mut self, request: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
         let requests = &[request];
         let answered = match self.transact(requests) {
             Ok(answered) => answered,
-            Err(error) => return (answer::render(&refused(requests, &error), &[], None), None),
+            Err(error) => return (answer::render_results(&refused(requests, &error)), Vec::new()),
         };
         let wake_at_ms = self.wake_at_ms();
         let has_news = !self.effects.is_empty() || wake_at_ms != self.told_wake_at_ms;
         self.told_wake_at_ms = wake_at_ms;
-        let news = has_news.then(|| answer::render(&[], &self.effects, wake_at_ms));
-        (answer::render(&answered, &[], None), news)
+        let news = match has_news {
+            true => answer::render(&[], &self.effects, wake_at_ms, self.answer_bytes),
+            false => Vec::new(),
+        };
+        (answer::render_results(&answered), news)
     }
 
     fn transact(&mut self, requests: &[&[u8]]) -> Result<Vec<(u64, Results)>> {
@@ -188,6 +202,7 @@ impl Engine {
         self.defined.clear();
         self.needs.clear();
         self.clocks_over.clear();
+        self.result_bytes = 0;
         self.store.begin()?;
         let outcome = self.apply_all(requests, &mut answered, &mut changed).and_then(|()| self.store.commit());
         if let Err(error) = outcome {
@@ -224,12 +239,13 @@ impl Engine {
                 }
             };
             let only_asks = request.only_asks();
-            let seen = self.repeats.answer(request.seq).filter(|_| !only_asks);
             let earlier = || answered.iter().find(|(seq, _)| *seq == request.seq && *seq != 0).cloned();
-            let results = match seen.or_else(|| earlier().map(|(_, results)| results)) {
+            let seen = || self.repeats.answer(request.seq).or_else(|| earlier().map(|(_, results)| results));
+            let results = match (!only_asks).then(seen).flatten() {
                 Some(results) => results,
                 None => Ok(self.apply(&request)?),
             };
+            self.result_bytes += results.as_ref().map_or(0, Vec::len) as u64;
             if !only_asks {
                 changed.push(answered.len());
             }

@@ -122,6 +122,8 @@ codes! {
     Busy {
         /// Too many requests wait for the engine.
         QueueFull = "queue_full",
+        /// The results of this commit are so many bytes already that nothing more is read for it.
+        AnswersFull = "answers_full",
         /// Too many runs are active.
         TooManyRuns = "too_many_runs",
         /// Too many events are kept for waits that have not seen them.

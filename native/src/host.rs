@@ -46,14 +46,14 @@ impl Core {
 
     /// A core that answers every call with this error.
     pub fn failed(error: Error) -> Core {
-        Core { body: Body::Failed(error), outbox: Arc::new(Outbox::new(None)) }
+        Core { body: Body::Failed(error), outbox: Arc::new(Outbox::new(None, false)) }
     }
 
     fn start(config: Config) -> crate::error::Result<Core> {
         let store = config.open_store()?;
         let (wake, wake_fd) = outbox::wake_pair(&config)?;
         let engine = Engine::open(store, config.node, config.secret()?, config.about(wake_fd))?;
-        let outbox = Arc::new(Outbox::new(wake));
+        let outbox = Arc::new(Outbox::new(wake, !config.inline));
         if config.inline {
             return Ok(Core { body: Body::Inline(Box::new(Mutex::new(Some(engine)))), outbox });
         }

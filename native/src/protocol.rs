@@ -1,7 +1,8 @@
 //! The messages between the host and the engine: serde types only.
 //!
 //! A request carries the host's clock, the slots it offers and a list of commands. One commit answers with the
-//! results of every request it took, in order, the effects it caused, and the earliest timer (engine/answer.rs).
+//! results of every request it took, in order, the effects it caused, and the earliest timer (engine/answer.rs): in one
+//! text, or in several if the effects are very many bytes.
 
 mod effect;
 mod request;

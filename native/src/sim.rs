@@ -98,13 +98,15 @@ pub enum Bug {
     OverlapIgnored,
     /// Suspects execute as soon as there is a slot (P8).
     SuspectsTogether,
+    /// Questions are answered however much has been read for their commit.
+    AnswersUnbounded,
     /// A run with a rate limit begins while its workflow is paused, and executes with all others afterwards.
     PauseGathers,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 17] = [
+    pub const ALL: [Bug; 18] = [
         Bug::LateResultAccepted,
         Bug::LostTimer,
         Bug::LostHook,
@@ -121,6 +123,7 @@ impl Bug {
         Bug::InstantTwice,
         Bug::OverlapIgnored,
         Bug::SuspectsTogether,
+        Bug::AnswersUnbounded,
         Bug::PauseGathers,
     ];
 }

@@ -65,6 +65,7 @@ const STARTED_THROUGH: &[&str] = &[
     "a message is delivered again",
     "a message is delivered again when it is forgotten",
     "an event starts several runs",
+    "a question is to be asked again",
 ];
 
 #[test]

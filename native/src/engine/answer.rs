@@ -1,4 +1,4 @@
-//! The answer of one commit, as JSON text:
+//! The answer of one commit, as JSON text; or as several texts, when its effects are many bytes:
 //!
 //! ```json
 //! { "requests": [{ "seq": 7, "results": [null, {"run": "run_…"}] }, { "seq": 8, "error": {…} }],
@@ -20,6 +20,10 @@ pub struct ResultList(Vec<u8>);
 impl ResultList {
     pub fn new() -> ResultList {
         ResultList(vec![b'['])
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.0.len()
     }
 
     pub fn push(&mut self, result: &CommandResult<'_>) {
@@ -49,8 +53,31 @@ impl ResultList {
     }
 }
 
-/// The text of a whole answer.
-pub fn render(requests: &[(u64, Results)], effects: &[Effect], wake_at_ms: Option<i64>) -> Vec<u8> {
+/// The texts of a whole answer: one, unless its effects make it longer than `most` bytes.
+pub fn render(
+    mut requests: &[(u64, Results)],
+    mut effects: &[Effect],
+    wake_at_ms: Option<i64>,
+    most: u64,
+) -> Vec<Vec<u8>> {
+    let mut texts = Vec::with_capacity(1);
+    loop {
+        let (text, told) = render_one(requests, effects, wake_at_ms, most);
+        texts.push(text);
+        (requests, effects) = (&[], &effects[told..]);
+        if effects.is_empty() {
+            return texts;
+        }
+    }
+}
+
+/// The answer to a caller who is told of no effects.
+pub fn render_results(requests: &[(u64, Results)]) -> Vec<u8> {
+    render_one(requests, &[], None, 0).0
+}
+
+/// One text, and how many of the effects it has room for: at least one.
+fn render_one(requests: &[(u64, Results)], effects: &[Effect], wake_at_ms: Option<i64>, most: u64) -> (Vec<u8>, usize) {
     let size = requests.iter().map(|(_, results)| results.as_ref().map_or(256, Vec::len) + 32).sum::<usize>();
     let mut out = Vec::with_capacity(size + effects.len() * 96 + 64);
     out.extend_from_slice(br#"{"requests":["#);
@@ -73,16 +100,24 @@ pub fn render(requests: &[(u64, Results)], effects: &[Effect], wake_at_ms: Optio
         out.push(b'}');
     }
     out.push(b']');
-    if !effects.is_empty() {
-        out.extend_from_slice(br#","effects":"#);
-        write(&mut out, effects);
+    let mut told = 0;
+    for effect in effects {
+        if told > 0 && out.len() as u64 > most {
+            break;
+        }
+        out.extend_from_slice(if told == 0 { br#","effects":["# } else { b"," });
+        write(&mut out, effect);
+        told += 1;
+    }
+    if told > 0 {
+        out.push(b']');
     }
     if let Some(wake_at_ms) = wake_at_ms {
         out.extend_from_slice(br#","wake_at_ms":"#);
         write(&mut out, &wake_at_ms);
     }
     out.push(b'}');
-    out
+    (out, told)
 }
 
 fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {

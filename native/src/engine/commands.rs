@@ -46,6 +46,7 @@ impl Engine {
             Command::Release {} => self.release(now_ms)?,
             Command::Restart {} => self.want_restart()?,
             Command::Query(query) => {
+                self.check_answer_has_room(results)?;
                 let json = self.query(query, now_ms)?;
                 results.push_json(&json);
                 return Ok(());
@@ -300,6 +301,16 @@ impl Engine {
             }
         }
         Ok(CommandResult::Done)
+    }
+
+    /// What is read is as large as what was recorded: without a bound a few hundred questions would fill the memory.
+    fn check_answer_has_room(&self, results: &ResultList) -> Result<()> {
+        let bytes = self.result_bytes + results.bytes() as u64;
+        if bytes <= self.answer_bytes || planted!(AnswersUnbounded) {
+            return Ok(());
+        }
+        let message = format!("the answers before this one have {bytes} bytes together; ask again");
+        Err(Error::new(Code::AnswersFull, message))
     }
 
     fn query(&mut self, query: Query<'_>, now_ms: i64) -> Result<String> {

@@ -69,6 +69,18 @@ fn submitted_requests_are_answered_through_take() {
 }
 
 #[test]
+fn an_engine_on_the_callers_thread_does_not_wait_for_its_answers_to_be_taken() {
+    let core = open(INLINE);
+    let text = "x".repeat(limits::REQUEST_BYTES as usize - 100);
+    let request = format!(r#"{{"seq":1,"now_ms":1,"commands":[{{"echo":"{text}"}}]}}"#);
+    let many = limits::ANSWER_BYTES_QUEUED.div_ceil(limits::REQUEST_BYTES) + 2;
+    let (done, all) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send((0..many).map(|_| submit(core, &request)).sum::<i32>()));
+    assert_eq!(all.recv_timeout(std::time::Duration::from_secs(60)), Ok(0), "`submit` returns");
+    cronflow_close(core);
+}
+
+#[test]
 fn refuses_handles_that_are_stale_closed_or_invented() {
     let core = open(INLINE);
     assert_eq!(cronflow_close(core), 0);

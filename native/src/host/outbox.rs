@@ -28,17 +28,19 @@ pub struct Outbox {
     state: Mutex<State>,
     taken: Condvar,
     wake: Option<Wake>,
+    /// Whether the host takes answers while `put` waits: an engine that works on the host's own thread waits for nobody.
+    waits: bool,
 }
 
 impl Outbox {
-    pub fn new(wake: Option<Wake>) -> Outbox {
-        Outbox { state: Mutex::new(State::default()), taken: Condvar::new(), wake }
+    pub fn new(wake: Option<Wake>, waits: bool) -> Outbox {
+        Outbox { state: Mutex::new(State::default()), taken: Condvar::new(), wake, waits }
     }
 
     /// Adds an answer, and wakes a host that has looked in vain. Waits while the host leaves too much lying.
     pub fn put(&self, answer: Vec<u8>) {
         let mut state = lock(&self.state);
-        while state.bytes as u64 > limits::ANSWER_BYTES_QUEUED && !state.closed {
+        while self.waits && state.bytes as u64 > limits::ANSWER_BYTES_QUEUED && !state.closed {
             state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.bytes += answer.len();

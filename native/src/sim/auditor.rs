@@ -27,6 +27,7 @@ use super::wish::{Attempt, Requested, Wish};
 use super::workload::Intent;
 use crate::definition::Definition;
 use crate::ids::RunId;
+use crate::limits;
 use crate::model::{CircuitRow, Handler, RunRow, StepRow};
 
 /// A broken promise.
@@ -161,6 +162,8 @@ pub struct Auditor {
     numbers: BTreeMap<(RunId, Identity), u64>,
     /// Of this generation: requests with a final answer, runs that were handed out, slots that were offered.
     answered: BTreeSet<u64>,
+    /// The bound of answers in this process.
+    answer_bytes: u64,
     defined: BTreeSet<String>,
     handed_out: BTreeSet<RunId>,
     trials: Trials,
@@ -209,6 +212,7 @@ impl Auditor {
             fences: BTreeMap::new(),
             numbers: BTreeMap::new(),
             answered: BTreeSet::new(),
+            answer_bytes: limits::ANSWER_BYTES,
             defined: BTreeSet::new(),
             handed_out: BTreeSet::new(),
             trials: Trials::default(),
@@ -287,7 +291,8 @@ impl Auditor {
     }
 
     /// A new host offers so many slots.
-    pub fn new_generation(&mut self, capacity: u32) {
+    pub fn new_generation(&mut self, capacity: u32, answer_bytes: u64) {
+        self.answer_bytes = answer_bytes;
         self.schedules.new_generation();
         self.answered.clear();
         self.defined.clear();

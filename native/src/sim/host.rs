@@ -107,9 +107,12 @@ impl Host {
         self.send(Wish::Heartbeat { executing }, now_ms);
     }
 
-    /// Takes an answer, and gives the handlers to execute now. An answer to no open request is an echo: ignored.
+    /// Takes an answer, and gives the handlers to execute now. An answer to no open request is an echo: ignored. The
+    /// further texts of a long answer answer no request.
     pub fn receive(&mut self, answer: &Answer, now_ms: i64) -> Vec<Execute> {
-        if !answer.requests.iter().any(|request| self.unanswered.contains_key(&request.seq)) {
+        if !answer.requests.is_empty()
+            && !answer.requests.iter().any(|request| self.unanswered.contains_key(&request.seq))
+        {
             return Vec::new();
         }
         for answered in &answer.requests {
@@ -136,6 +139,9 @@ impl Host {
                     Some(execution) => execution.asks = false,
                     None => drop(self.executing.remove(&attempt)),
                 }
+            }
+            Some(wish @ Wish::Inspect { .. }) if answered.refusal() == Some("answers_full") => {
+                self.send(wish, now_ms);
             }
             Some(Wish::Polled(ending)) => drop(self.polling.remove(&ending.schedule)),
             Some(Wish::Define { workflow }) => self.defined(workflow, now_ms),

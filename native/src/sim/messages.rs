@@ -1,5 +1,6 @@
 //! The host's side of the protocol: what an answer looks like to the one who reads it.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -62,6 +63,11 @@ pub struct CommandResult {
     /// Of a publication or a poll: the runs it has started.
     #[serde(default)]
     pub runs: Vec<RunId>,
+    /// Of an inspection: the run's status and what is recorded of it.
+    #[serde(default)]
+    pub status: Option<RunStatus>,
+    #[serde(default)]
+    pub steps: Vec<IgnoredAny>,
     /// Of a command that was refused.
     #[serde(default)]
     pub refused: Option<Refusal>,

@@ -29,6 +29,8 @@ pub enum Wish {
     Cancel { run: RunId },
     /// That a run goes on after all.
     Retry { run: RunId },
+    /// To see what is recorded of a run.
+    Inspect { run: RunId },
     /// A run like another one.
     Replay { run: RunId, from_step: Option<String>, mocked: Option<String> },
     /// To tell an event, and to start runs of these workflows with it.
@@ -126,6 +128,7 @@ impl Wish {
             }
             Wish::Cancel { run } => Some(json!({ "cancel": { "run": run } })),
             Wish::Retry { run } => Some(json!({ "retry": { "run": run } })),
+            Wish::Inspect { run } => Some(json!({ "query": { "run": { "run": run } } })),
             Wish::Replay { run, from_step, mocked } => {
                 let mut replay = json!({ "run": run });
                 if let Some(step) = from_step {

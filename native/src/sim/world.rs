@@ -21,6 +21,7 @@ use super::wish::{PollEnding, Requested, Wish};
 use super::workload::{Intent, Polled};
 use crate::definition::{Definition, NodeSpec};
 use crate::engine::Engine;
+use crate::limits;
 use crate::machine::Secret;
 use crate::model::{Handler, StepStatus};
 
@@ -140,13 +141,17 @@ impl World {
         let store = Box::new(FaultyStore(self.disk.clone()));
         let engine = Engine::open(store, 1, secret(), serde_json::json!({}));
         self.engine = Some(engine.map_err(|error| Violation { rule: "an engine opens", detail: error.to_string() })?);
+        let answer_bytes = self.random.chance(300).then(|| self.random.below(1_500));
+        if let (Some(bytes), Some(engine)) = (answer_bytes, &mut self.engine) {
+            engine.bound_answers(bytes);
+        }
         let capacity = self.random.between(1, 5) as u32;
         self.host = Host { capacity, undefined: (0..self.workflows.len()).collect(), ..Host::default() };
-        self.auditor.new_generation(capacity);
+        self.auditor.new_generation(capacity, answer_bytes.unwrap_or(limits::ANSWER_BYTES));
         for workflow in 0..self.workflows.len() {
             self.host.send(Wish::Define { workflow }, self.now_ms);
         }
-        self.trace.note(|| format!("a host with {capacity} slots"));
+        self.trace.note(|| format!("a host with {capacity} slots, answers of {answer_bytes:?} bytes"));
         Ok(())
     }
 
@@ -302,14 +307,20 @@ impl World {
         self.auditor.settle(&mut disk)?;
         self.auditor.processed(failed == 0);
         drop(disk);
-        answers.iter().try_for_each(|text| self.answered(text))
+        self.answered(&answers)
     }
 
-    fn answered(&mut self, text: &[u8]) -> Verdict {
-        let answer: Answer = serde_json::from_slice(text)
-            .map_err(|error| Violation { rule: "an answer is of the protocol's shape", detail: error.to_string() })?;
-        self.auditor.answer(&answer, &self.host.unanswered)?;
-        self.host.incoming.push_back(answer);
+    /// What one commit is answered with.
+    fn answered(&mut self, texts: &[Vec<u8>]) -> Verdict {
+        let rule = "an answer is of the protocol's shape";
+        let mut answers: Vec<Answer> = Vec::with_capacity(texts.len());
+        for text in texts {
+            self.auditor.check_bound(text)?;
+            let answer = serde_json::from_slice(text);
+            answers.push(answer.map_err(|error| Violation { rule, detail: error.to_string() })?);
+        }
+        self.auditor.answer(&answers, &self.host.unanswered)?;
+        self.host.incoming.extend(answers);
         Ok(())
     }
 
@@ -320,7 +331,8 @@ impl World {
             self.trace.note(|| "an answer is lost".to_owned());
             return Ok(());
         }
-        if self.random.chance(self.rates.repeat) {
+        // The host tells echoes by the requests that they answer: the rest of a long answer comes once.
+        if !answer.requests.is_empty() && self.random.chance(self.rates.repeat) {
             self.counts.repeated += 1;
             self.host.incoming.push_back(answer.clone());
         }

@@ -333,9 +333,22 @@ impl World {
     }
 
     fn ask_raw(&mut self, request: &Value) -> Value {
-        let answers = self.engine.as_mut().unwrap().process(&[request.to_string().as_bytes()]);
+        let mut answers = self.answers(std::slice::from_ref(request));
         assert_eq!(answers.len(), 1);
-        serde_json::from_slice(&answers[0]).unwrap()
+        answers.remove(0)
+    }
+
+    /// Bounds the answers of this process more narrowly than it must.
+    pub fn bound_answers(&mut self, bytes: u64) {
+        self.engine.as_mut().unwrap().bound_answers(bytes);
+    }
+
+    /// Sends requests that share a commit as they are, and gives all texts of the answer.
+    pub fn answers(&mut self, requests: &[Value]) -> Vec<Value> {
+        let texts: Vec<String> = requests.iter().map(Value::to_string).collect();
+        let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+        let answers = self.engine.as_mut().unwrap().process(&texts);
+        answers.iter().map(|text| serde_json::from_slice(text).unwrap()).collect()
     }
 
     fn take(&mut self, effect: &Value) {

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::observe::APPROVAL;
 use super::{Auditor, Verdict, broken, ensure};
 use crate::ids::RunId;
+use crate::limits;
 use crate::model::{Handler, RunStatus, StepRow, StepStatus};
 use crate::sim::messages::{Answer, Answered};
 use crate::sim::oracle::Awaited;
@@ -12,9 +16,9 @@ use crate::sim::wish::{Attempt, Ending, Outcome, Requested, Wish};
 use crate::sim::workload::{Intent, Told, workflow_id};
 
 impl Auditor {
-    /// What the engine answers to these wishes.
-    pub fn answer(&mut self, answer: &Answer, wishes: &BTreeMap<u64, Wish>) -> Verdict {
-        for answered in &answer.requests {
+    /// What the engine answers to these wishes, in all texts of one commit.
+    pub fn answer(&mut self, answers: &[Answer], wishes: &BTreeMap<u64, Wish>) -> Verdict {
+        for answered in answers.iter().flat_map(|answer| &answer.requests) {
             // The echo of a request the host no longer waits for says nothing.
             let Some(wish) = wishes.get(&answered.seq) else { continue };
             if let Some(error) = &answered.error {
@@ -23,8 +27,8 @@ impl Auditor {
                 self.granted(wish, answered)?;
             }
         }
-        answer.effects.iter().try_for_each(|effect| self.effect(effect))?;
-        self.check_polls(answer)?;
+        answers.iter().flat_map(|answer| &answer.effects).try_for_each(|effect| self.effect(effect))?;
+        self.check_polls(answers)?;
         self.check_limits()
     }
 
@@ -83,7 +87,15 @@ impl Auditor {
                 });
                 ensure(moved || !may, "what has ended is retried", || format!("{seen:?}"))
             }
-            (Wish::Cancel { run } | Wish::Retry { run } | Wish::Replay { run, .. }, Some("run_not_found")) => {
+            (Wish::Inspect { run }, None) => self.inspected(*run, answered),
+            (Wish::Inspect { .. }, Some("answers_full")) => {
+                self.beginnings.saw("a question is to be asked again");
+                ensure(self.answer_bytes < limits::ANSWER_BYTES, "a question is answered", || format!("{answered:?}"))
+            }
+            (
+                Wish::Cancel { run } | Wish::Retry { run } | Wish::Replay { run, .. } | Wish::Inspect { run },
+                Some("run_not_found"),
+            ) => {
                 let is_gone = self.runs.get(run).is_none_or(|seen| seen.is_gone);
                 ensure(is_gone, "P1 what is committed stays", || format!("{run} is not found"))
             }
@@ -116,6 +128,43 @@ impl Auditor {
             (_, None) => Ok(()),
             (_, Some(code)) => Err(broken("a sound request is granted", format!("{code}: {wish:?}"))),
         }
+    }
+
+    /// An answer is no longer than it may be, but for its last question or effect.
+    pub fn check_bound(&self, text: &[u8]) -> Verdict {
+        #[derive(Deserialize)]
+        struct Answered<'a> {
+            #[serde(borrow, default)]
+            results: Vec<&'a RawValue>,
+        }
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            requests: Vec<Answered<'a>>,
+            #[serde(borrow, default)]
+            effects: Vec<&'a RawValue>,
+        }
+        let rule = "answers have a bound";
+        let answer: Answer<'_> = serde_json::from_slice(text).map_err(|error| broken(rule, error.to_string()))?;
+        let mut bytes = 0;
+        for result in answer.requests.iter().flat_map(|request| &request.results) {
+            let is_read = result.get().contains(r#""steps":["#);
+            ensure(!is_read || bytes <= self.answer_bytes, rule, || format!("{bytes} bytes before {result}"))?;
+            bytes += result.get().len() as u64;
+        }
+        let but_the_last = answer.effects.iter().rev().skip(1).map(|effect| effect.get().len() as u64).sum::<u64>();
+        ensure(but_the_last <= self.answer_bytes, rule, || format!("{but_the_last} bytes of effects"))
+    }
+
+    /// What is told of a run is what was committed with the answer, unless the same transaction has moved it.
+    fn inspected(&self, run: RunId, answered: &Answered) -> Verdict {
+        let seen = self.runs.get(&run).filter(|seen| !seen.is_gone);
+        let moved = self.runs.get(&run).is_some_and(|seen| seen.moved_in == self.transaction);
+        let told = answered.result().map(|result| (result.status, result.steps.len()));
+        let stored = seen.map(|seen| (Some(seen.row.status), seen.steps.len()));
+        ensure(moved || (told.is_some() && told == stored), "what is told is what is stored", || {
+            format!("{run}: told {told:?}, stored {stored:?}")
+        })
     }
 
     /// A workflow is refused only while it is not defined in this process.

@@ -30,6 +30,11 @@ pub struct Beginnings {
 }
 
 impl Beginnings {
+    /// Something has happened that not every world lives through.
+    pub fn saw(&mut self, what: &'static str) {
+        self.lived_through.insert(what);
+    }
+
     /// What has happened, in words.
     pub fn lived_through(&self) -> impl Iterator<Item = &'static str> {
         self.lived_through.iter().copied()

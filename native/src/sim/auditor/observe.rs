@@ -66,6 +66,7 @@ impl Auditor {
         self.observe_row(row, steps, summary)?;
         if let Some(seen) = self.runs.get_mut(&run) {
             seen.is_gone = true;
+            seen.moved_in = self.transaction;
             seen.executing = false;
         }
         let owned = self.keys.iter().filter(|(_, owner)| **owner == run);

@@ -34,6 +34,8 @@ struct Asked {
 enum What {
     Offer,
     Release,
+    /// Nothing but a question, which is answered again whenever it comes again.
+    Ask,
     Define(String, Vec<ScheduleSpec>),
     Pause(String, bool),
     Polled(Key, bool),
@@ -99,6 +101,7 @@ impl Schedules {
             what: match &message.wish {
                 Wish::Offer { .. } => What::Offer,
                 Wish::Release => What::Release,
+                Wish::Inspect { .. } => What::Ask,
                 Wish::Define { workflow } => {
                     What::Define(workflow_id(*workflow), workflows[*workflow].schedules.clone())
                 }
@@ -172,7 +175,8 @@ impl Schedules {
         // One that failed long ago, and is back after the death of the process, was applied to what was so then.
         self.moment = before;
         for asked in batch {
-            if self.answered.contains(&asked.seq) || !seen.insert(asked.seq) {
+            let is_repeated = self.answered.contains(&asked.seq) || !seen.insert(asked.seq);
+            if is_repeated && !matches!(asked.what, What::Ask) {
                 continue;
             }
             self.apply(&asked, &mut looks)?;

@@ -24,7 +24,7 @@ impl World {
         let polls = 2 * self.host.polling.len().min(30) as u64;
         let network = [120, 200, 280, 240, 60, 20, 50, 10, clock_jump / 4, death / 2, death / 4, 10 * polls];
         // Users come when all workflows are defined.
-        let users = if self.host.undefined.is_empty() { [70, 12, 50, 45, 14, 10, 12, 4] } else { [0; 8] };
+        let users = if self.host.undefined.is_empty() { [70, 12, 50, 45, 14, 10, 12, 4, 20] } else { [0; 9] };
         let weights = [&network[..], &users[..]].concat();
         match self.random.weighted(&weights) {
             0 => self.pass_time(),
@@ -47,6 +47,7 @@ impl World {
             16 => self.retry(),
             17 => self.replay(),
             18 => self.pause(),
+            20 => self.inspect(),
             _ => self.wish(Wish::Share),
         }
         Ok(())
@@ -140,6 +141,15 @@ impl World {
     fn cancel(&mut self) {
         if let Some(run) = self.any_run() {
             self.wish(Wish::Cancel { run });
+        }
+    }
+
+    /// Several at once, so that their answers are many bytes.
+    fn inspect(&mut self) {
+        for _ in 0..self.random.between(1, 4) {
+            if let Some(run) = self.any_run() {
+                self.wish(Wish::Inspect { run });
+            }
         }
     }
 

@@ -104,15 +104,15 @@ impl Auditor {
     }
 
     /// Polls are asked when they are due, and only then.
-    pub(in super::super) fn check_polls(&mut self, answer: &Answer) -> Verdict {
+    pub(in super::super) fn check_polls(&mut self, answers: &[Answer]) -> Verdict {
         let mut polls: BTreeMap<Key, u32> = BTreeMap::new();
-        for effect in &answer.effects {
+        for effect in answers.iter().flat_map(|answer| &answer.effects) {
             if let Effect::Poll(poll) = effect {
                 *polls.entry((poll.workflow.clone(), poll.name.clone())).or_default() += 1;
             }
         }
         let wanted = std::mem::take(&mut self.schedules.polls);
-        let is_answered = answer.requests.iter().all(|request| request.error.is_none());
+        let is_answered = answers.iter().flat_map(|answer| &answer.requests).all(|request| request.error.is_none());
         ensure(!is_answered || polls == wanted, "a poll is asked when it is due", || {
             format!("{polls:?}, not {wanted:?}")
         })
