@@ -7,7 +7,7 @@ import { type LimitKeys, limitKeys } from "./limit-keys.ts";
 import type { Logger } from "./log.ts";
 import type { RunMemory } from "./memory.ts";
 import type { Core } from "./native/binding.ts";
-import type { ErrorMessage, ResultMessage, RunRecordMessage } from "./native/protocol.ts";
+import type { ErrorMessage, ResultMessage, RunRecordMessage, UnattendedMessage } from "./native/protocol.ts";
 import { Polls } from "./polls.ts";
 import { Pump } from "./pump.ts";
 import { Patience } from "./services/patience.ts";
@@ -67,6 +67,8 @@ export interface Activity {
 
 /** How long a stop waits for storage at the least. */
 const RELEASE_MS = 1_000;
+
+const UNATTENDED = '{"query":{"unattended":{}}}';
 
 const NOBODY_WAITS = (): void => {};
 
@@ -131,10 +133,29 @@ export class Session {
     try {
       await this.#pump.open();
       this.#pump.setCapacity(this.#options.concurrency);
+      this.#warnOfOrphans();
     } catch (error) {
       this.services.abandon();
       throw error;
     }
+  }
+
+  /** Runs that wait for a workflow that nobody defines are in no error and in no queue: it is said here that they are there. */
+  #warnOfOrphans(): void {
+    this.#pump.send(UNATTENDED, (result, error) => {
+      if (error !== undefined) return; // Whoever asks for more hears it, too.
+      for (const { workflow, runs } of (result as unknown as UnattendedMessage).orphaned) {
+        this.#options.log.warn(
+          `${runs === 1 ? "1 open run" : `${runs} open runs`} of the workflow "${workflow}" will not go on: ` +
+            "it is not defined in this process. Define it, or end them by `cancelRun`.",
+        );
+      }
+    });
+  }
+
+  /** How many runs nothing is done for. */
+  unattended(): Promise<UnattendedMessage> {
+    return this.#pump.ask<UnattendedMessage & Record<string, unknown>>(UNATTENDED);
   }
 
   /** Lets the triggers of services listen. Throws a `ServiceError` that names the one that cannot. */

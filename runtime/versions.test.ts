@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { Cronflow, RunRecord, RunStatus } from "cronflow-ffi";
 import { temporaryDirectory, testEngine } from "./testing/engines.ts";
 
+const TOKEN = "versions-token-0123456789";
+
 /** The run, once it has this status. */
 async function until(engine: Cronflow, runId: string, status: RunStatus): Promise<RunRecord> {
   for (;;) {
@@ -190,4 +192,43 @@ test("ended runs are deleted after their retention, others are kept", async () =
   expect(await engine.inspect(stays.runId)).toMatchObject({ status: "completed" });
   expect(await engine.inspect(open)).toMatchObject({ status: "waiting" });
   expect((await engine.list()).runs.map(({ workflowId }) => workflowId).sort()).toEqual(["kept", "open"]);
+});
+
+test("runs of a workflow that is not defined any more are told of, counted, and can be cancelled", async () => {
+  const database = join(temporaryDirectory(), "orphans.db");
+  const lines: string[] = [];
+  const log = { debug() {}, info() {}, error() {}, warn: (line: string) => lines.push(line) };
+  const open = async (ids: readonly string[]): Promise<Cronflow> => {
+    const engine = testEngine({ database, log, auth: TOKEN });
+    for (const id of ids)
+      engine
+        .define({ id })
+        .waitForEvent("go")
+        .step("end", () => id);
+    await engine.start();
+    return engine;
+  };
+  const counts = async (engine: Cronflow): Promise<unknown> => {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const response = await engine.fetch(new Request("http://localhost/cronflow/metrics", { headers }));
+    const { stuck, orphaned } = (await response.json()) as Record<string, unknown>;
+    return { stuck, orphaned };
+  };
+  const before = await open(["kept", "left"]);
+  const [one, two] = [await before.trigger("left"), await before.trigger("left")];
+  await until(before, await before.trigger("kept"), "waiting");
+  expect(await counts(before)).toEqual({ stuck: 0, orphaned: 0 });
+  await before.stop();
+  const after = await open(["kept"]);
+  expect(await counts(after)).toEqual({ stuck: 0, orphaned: 2 });
+  expect(lines).toEqual([
+    '2 open runs of the workflow "left" will not go on: it is not defined in this process. Define it, or end them by `cancelRun`.',
+  ]);
+  await after.cancelRun(one);
+  expect(await counts(after)).toEqual({ stuck: 0, orphaned: 1 });
+  await after.stop();
+  const again = await open(["kept", "left"]);
+  await again.publishEvent("go");
+  expect(await again.result(two)).toBe("left");
+  expect(lines).toHaveLength(1);
 });

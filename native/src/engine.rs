@@ -88,10 +88,10 @@ pub struct Engine {
     /// The host's clock, to notice when it goes back.
     clock_ms: i64,
     repeats: Repeats,
-    /// The most bytes of results in one commit, and of one answer.
+    /// The most bytes that one commit reads for those who ask, and of one answer.
     answer_bytes: u64,
-    /// Bytes of the results of the open transaction.
-    result_bytes: u64,
+    /// Bytes that were read for those who ask in the open transaction.
+    asked_bytes: u64,
     /// What is in memory may differ from what is stored.
     stale: bool,
     /// What is in memory is to be forgotten.
@@ -137,7 +137,7 @@ impl Engine {
             clock_ms: i64::MIN,
             repeats: Repeats::default(),
             answer_bytes: limits::ANSWER_BYTES,
-            result_bytes: 0,
+            asked_bytes: 0,
             stale: false,
             restarts: false,
             effects: Vec::new(),
@@ -202,7 +202,7 @@ impl Engine {
         self.defined.clear();
         self.needs.clear();
         self.clocks_over.clear();
-        self.result_bytes = 0;
+        self.asked_bytes = 0;
         self.store.begin()?;
         let outcome = self.apply_all(requests, &mut answered, &mut changed).and_then(|()| self.store.commit());
         if let Err(error) = outcome {
@@ -245,7 +245,6 @@ impl Engine {
                 Some(results) => results,
                 None => Ok(self.apply(&request)?),
             };
-            self.result_bytes += results.as_ref().map_or(0, Vec::len) as u64;
             if !only_asks {
                 changed.push(answered.len());
             }

@@ -122,7 +122,7 @@ codes! {
     Busy {
         /// Too many requests wait for the engine.
         QueueFull = "queue_full",
-        /// The results of this commit are so many bytes already that nothing more is read for it.
+        /// So many bytes were read for this commit that nothing more is: ask again.
         AnswersFull = "answers_full",
         /// Too many runs are active.
         TooManyRuns = "too_many_runs",

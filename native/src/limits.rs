@@ -24,8 +24,8 @@ limits! {
     REQUEST_BYTES_PER_COMMIT = 16 << 20;
     /// Bytes of answers the host has not taken yet; beyond it the engine thread waits before it takes more work.
     ANSWER_BYTES_QUEUED = 256 << 20;
-    /// Bytes of the results of one commit, after which questions are refused with `answers_full`; and of one answer, after
-    /// which the rest of what the commit has caused follows in another one. The last of them may be longer.
+    /// Bytes that one commit reads for those who ask, after which questions are refused with `answers_full`; and of one
+    /// answer, after which the rest of what the commit has caused follows in another one. The last of them may be longer.
     ANSWER_BYTES = 64 << 20;
     /// Answers kept, to be given again to a repeated request; not of requests that only ask.
     ANSWERS_REMEMBERED = 64;

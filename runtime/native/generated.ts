@@ -35,7 +35,7 @@ export const CODES = {
   delivery_conflict: { class: "conflict", meaning: "A message of this id was delivered before, with another body." },
   request_repeated: { class: "conflict", meaning: "The request was applied before, and its answer is no longer remembered." },
   queue_full: { class: "busy", meaning: "Too many requests wait for the engine." },
-  answers_full: { class: "busy", meaning: "The results of this commit are so many bytes already that nothing more is read for it." },
+  answers_full: { class: "busy", meaning: "So many bytes were read for this commit that nothing more is: ask again." },
   too_many_runs: { class: "busy", meaning: "Too many runs are active." },
   too_many_events: { class: "busy", meaning: "Too many events are kept for waits that have not seen them." },
   subflow_too_deep: { class: "busy", meaning: "A run is inside of too many others." },
@@ -68,7 +68,7 @@ export const LIMITS = {
   REQUEST_BYTES_PER_COMMIT: 16777216,
   /** Bytes of answers the host has not taken yet; beyond it the engine thread waits before it takes more work. */
   ANSWER_BYTES_QUEUED: 268435456,
-  /** Bytes of the results of one commit, after which questions are refused with `answers_full`; and of one answer, after which the rest of what the commit has caused follows in another one. The last of them may be longer. */
+  /** Bytes that one commit reads for those who ask, after which questions are refused with `answers_full`; and of one answer, after which the rest of what the commit has caused follows in another one. The last of them may be longer. */
   ANSWER_BYTES: 67108864,
   /** Answers kept, to be given again to a repeated request; not of requests that only ask. */
   ANSWERS_REMEMBERED: 64,

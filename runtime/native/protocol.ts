@@ -135,6 +135,14 @@ export interface RequestAnswerMessage {
   error?: ErrorMessage;
 }
 
+/** How many runs nothing is done for, by workflow. */
+export interface UnattendedMessage {
+  /** They do not fit what is defined, or are damaged. */
+  stuck: { workflow: string; runs: number }[];
+  /** Open ones of workflows that are not defined in this process. */
+  orphaned: { workflow: string; runs: number }[];
+}
+
 export interface AnswerMessage {
   requests?: RequestAnswerMessage[];
   effects?: EffectMessage[];

@@ -22,10 +22,6 @@ impl ResultList {
         ResultList(vec![b'['])
     }
 
-    pub fn bytes(&self) -> usize {
-        self.0.len()
-    }
-
     pub fn push(&mut self, result: &CommandResult<'_>) {
         self.separate();
         write(&mut self.0, result);

@@ -46,8 +46,9 @@ impl Engine {
             Command::Release {} => self.release(now_ms)?,
             Command::Restart {} => self.want_restart()?,
             Command::Query(query) => {
-                self.check_answer_has_room(results)?;
+                self.check_answer_has_room()?;
                 let json = self.query(query, now_ms)?;
+                self.asked_bytes += json.len() as u64;
                 results.push_json(&json);
                 return Ok(());
             }
@@ -303,9 +304,10 @@ impl Engine {
         Ok(CommandResult::Done)
     }
 
-    /// What is read is as large as what was recorded: without a bound a few hundred questions would fill the memory.
-    fn check_answer_has_room(&self, results: &ResultList) -> Result<()> {
-        let bytes = self.result_bytes + results.bytes() as u64;
+    /// What is read is as large as what was recorded: without a bound a few hundred questions would fill the memory. The
+    /// first one of a commit is always answered.
+    fn check_answer_has_room(&self) -> Result<()> {
+        let bytes = self.asked_bytes;
         if bytes <= self.answer_bytes || planted!(AnswersUnbounded) {
             return Ok(());
         }
@@ -345,6 +347,10 @@ impl Engine {
             Query::Schedules { workflow, limit, cursor } => {
                 let limit = limit.unwrap_or(100).clamp(1, limits::LIST_ROWS as u32);
                 self.schedules_json(workflow.as_deref(), cursor.unwrap_or(0), limit)
+            }
+            Query::Unattended {} => {
+                let orphaned = self.store.open_counts_but(&self.catalog.workflow_ids())?;
+                Ok(query::unattended(&self.store.stuck_counts()?, &orphaned))
             }
             Query::Cron { pattern, timezone, limit } => {
                 let limit = limit.unwrap_or(5).clamp(1, limits::LIST_ROWS as u32);

@@ -201,6 +201,14 @@ pub fn schedule(row: &ScheduleRow, spec: &ScheduleSpec, paused: bool, next_ms: V
     })
 }
 
+/// Counts of runs by workflow.
+pub fn unattended(stuck: &[(String, u32)], orphaned: &[(String, u32)]) -> String {
+    let by_workflow = |counts: &[(String, u32)]| -> serde_json::Value {
+        counts.iter().map(|(workflow, runs)| serde_json::json!({ "workflow": workflow, "runs": runs })).collect()
+    };
+    serde_json::json!({ "stuck": by_workflow(stuck), "orphaned": by_workflow(orphaned) }).to_string()
+}
+
 /// The next instants of a cron expression.
 pub fn fires(pattern: &str, timezone: &str, after_ms: i64, count: usize) -> Result<String> {
     let cron = Cron::parse(pattern, timezone)

@@ -418,6 +418,9 @@ pub enum Query<'a> {
         #[serde(default)]
         cursor: Option<ScheduleId>,
     },
+    /// How many runs nothing is done for: those that are stuck, and the orphaned ones, open and of a workflow that is not
+    /// defined in this process; each by workflow.
+    Unattended {},
     /// When a cron expression fires next; what is wrong with it, if anything is.
     Cron {
         /// Five fields, or six with seconds first.

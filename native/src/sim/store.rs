@@ -105,6 +105,8 @@ impl Store for FaultyStore {
         fn ready_runs(&mut self, workflow_id: &str) -> Result<Vec<RunId>>;
         fn parked_runs(&mut self, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
         fn withheld_starts(&mut self, workflow_id: &str) -> Result<Vec<Timer>>;
+        fn stuck_counts(&mut self) -> Result<Vec<(String, u32)>>;
+        fn open_counts_but(&mut self, known: &[String]) -> Result<Vec<(String, u32)>>;
         fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
         fn next_timer(&mut self) -> Result<Option<i64>>;
         fn last_run(&mut self) -> Result<Option<RunId>>;

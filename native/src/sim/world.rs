@@ -58,6 +58,8 @@ pub struct World {
     items: u64,
     /// The faults are over.
     is_healed: bool,
+    /// What has happened since.
+    healed_actions: u64,
     /// Requests for approval that were seen.
     requested: Vec<Requested>,
     /// What was counted.
@@ -93,6 +95,7 @@ impl World {
             starts: 0,
             items: 0,
             is_healed: false,
+            healed_actions: 0,
             requested: Vec::new(),
             counts: Counts::default(),
             trace: Trace::new(events),

@@ -109,6 +109,15 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
+    /// How many runs are of a kind, by workflow.
+    fn count(&self, is_meant: impl Fn(&RunRow) -> bool) -> Vec<(String, u32)> {
+        let mut counts = BTreeMap::new();
+        for stored in self.runs.rows.values().filter(|stored| is_meant(&stored.row)) {
+            *counts.entry(stored.row.workflow_id.clone()).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
     fn change_run(&mut self, id: RunId, change: impl FnOnce(&mut RunRow)) -> Result<()> {
         self.change(id, |stored| change(&mut stored.row))
     }
@@ -398,6 +407,15 @@ impl Store for MemoryStore {
             row.status == RunStatus::Stuck && row.workflow_id == workflow_id && row.definition == definition
         };
         Ok(self.runs.rows.values().map(|stored| &stored.row).filter(parked).map(|row| row.id).collect())
+    }
+
+    fn stuck_counts(&mut self) -> Result<Vec<(String, u32)>> {
+        Ok(self.count(|row| row.status == RunStatus::Stuck))
+    }
+
+    fn open_counts_but(&mut self, known: &[String]) -> Result<Vec<(String, u32)>> {
+        let is_meant = |row: &RunRow| row.open && row.status != RunStatus::Stuck && !known.contains(&row.workflow_id);
+        Ok(self.count(is_meant))
     }
 
     fn withheld_starts(&mut self, workflow_id: &str) -> Result<Vec<Timer>> {

@@ -75,6 +75,10 @@ pub trait Store: Send {
     fn ready_runs(&mut self, workflow_id: &str) -> Result<Vec<RunId>>;
     /// The parked runs of a workflow that are pinned to a definition, oldest first.
     fn parked_runs(&mut self, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
+    /// How many runs are stuck, by workflow.
+    fn stuck_counts(&mut self) -> Result<Vec<(String, u32)>>;
+    /// How many runs have not ended and are not stuck, by workflow, of all but these workflows.
+    fn open_counts_but(&mut self, known: &[String]) -> Result<Vec<(String, u32)>>;
     /// Timers due by now, earliest first.
     fn due_timers(&mut self, now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
     /// Runs that are to begin under a rate limit and have no timer for it, by when they would begin.

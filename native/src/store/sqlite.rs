@@ -164,6 +164,8 @@ impl Store for SqliteStore {
         read fn ready_runs(workflow_id: &str) -> Vec<RunId>;
         read fn withheld_starts(workflow_id: &str) -> Vec<Timer>;
         read fn parked_runs(workflow_id: &str, definition: DefinitionId) -> Vec<RunId>;
+        read fn stuck_counts() -> Vec<(String, u32)>;
+        read fn open_counts_but(known: &[String]) -> Vec<(String, u32)>;
         read fn due_timers(now_ms: i64, limit: u32) -> Vec<Timer>;
         read fn next_timer() -> Option<i64>;
         read fn last_run() -> Option<RunId>;

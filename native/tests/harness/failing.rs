@@ -48,6 +48,8 @@ impl Store for FailingStore {
         fn ready_runs(workflow_id: &str) -> Result<Vec<RunId>>;
         fn parked_runs(workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>>;
         fn withheld_starts(workflow_id: &str) -> Result<Vec<Timer>>;
+        fn stuck_counts() -> Result<Vec<(String, u32)>>;
+        fn open_counts_but(known: &[String]) -> Result<Vec<(String, u32)>>;
         fn due_timers(now_ms: i64, limit: u32) -> Result<Vec<Timer>>;
         fn next_timer() -> Result<Option<i64>>;
         fn last_run() -> Result<Option<RunId>>;

@@ -16,9 +16,22 @@ export const METRICS_ROUTE: Route = route({
   success: { status: 200, description: "The figures of this moment.", schema: shapeOf("Metrics") },
   handle: async ({ engine, pendingRequests }) => {
     const { executing, queued, workflows, paused, version, database, durability } = await about(engine);
-    const figures = { executing, queued, pendingRequests: pendingRequests(), uptimeMs: engine.uptimeMs() };
+    const unattended = await engine.session().unattended();
+    const stuck = sumOf(unattended.stuck);
+    const figures = {
+      executing,
+      queued,
+      stuck,
+      orphaned: sumOf(unattended.orphaned),
+      pendingRequests: pendingRequests(),
+      uptimeMs: engine.uptimeMs(),
+    };
     const { services } = engine.session();
     const called = { services: await services.health(), actions: services.figures() };
     return { ...figures, workflows, paused, version, database, durability, ...called };
   },
 });
+
+function sumOf(counts: readonly { readonly runs: number }[]): number {
+  return counts.reduce((sum, { runs }) => sum + runs, 0);
+}

@@ -147,6 +147,8 @@ export const SHAPES = {
   Metrics: shape({
     executing: integer("Runs whose handlers execute."),
     queued: integer("Runs that wait for a free slot."),
+    stuck: integer("Runs that do not fit what is defined, or are damaged."),
+    orphaned: integer("Open runs of workflows that are not defined in this process."),
     pendingRequests: integer("Webhook requests that wait for their answer."),
     uptimeMs: integer("Since the engine was started."),
     workflows: strings,

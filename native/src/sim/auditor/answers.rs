@@ -148,9 +148,10 @@ impl Auditor {
         let answer: Answer<'_> = serde_json::from_slice(text).map_err(|error| broken(rule, error.to_string()))?;
         let mut bytes = 0;
         for result in answer.requests.iter().flat_map(|request| &request.results) {
-            let is_read = result.get().contains(r#""steps":["#);
-            ensure(!is_read || bytes <= self.answer_bytes, rule, || format!("{bytes} bytes before {result}"))?;
-            bytes += result.get().len() as u64;
+            if result.get().contains(r#""steps":["#) {
+                ensure(bytes <= self.answer_bytes, rule, || format!("{bytes} bytes before {result}"))?;
+                bytes += result.get().len() as u64;
+            }
         }
         let but_the_last = answer.effects.iter().rev().skip(1).map(|effect| effect.get().len() as u64).sum::<u64>();
         ensure(but_the_last <= self.answer_bytes, rule, || format!("{but_the_last} bytes of effects"))

@@ -65,6 +65,10 @@ impl World {
     /// One message; false when host and engine have nothing to tell each other.
     fn exchange(&mut self) -> Result<bool, Violation> {
         self.counts.actions += 1;
+        self.healed_actions += 1;
+        if self.healed_actions > LIVENESS_ACTIONS {
+            return Err(self.not_ended("is still busy"));
+        }
         if !self.host.outgoing.is_empty() {
             self.deliver_requests()?;
         } else if !self.host.incoming.is_empty() {

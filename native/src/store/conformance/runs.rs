@@ -18,6 +18,7 @@ pub const CASES: &[Case] = &[
     ("finds what waits to begin and has no timer for it", finds_withheld_starts),
     ("gives the ready runs of a workflow, oldest first", finds_ready_runs),
     ("gives the parked runs of a workflow and a definition, oldest first", finds_parked_runs),
+    ("counts the runs that are stuck, and the open ones of other workflows", counts_unattended_runs),
     ("gives a claimed key back to its first run", keeps_claims),
     ("ends a run with the output of an attempt", ends_runs),
     ("parks and closes runs", parks_and_closes),
@@ -293,6 +294,29 @@ fn finds_parked_runs(store: &mut dyn Store) {
     assert!(store.parked_runs("orders", 999).unwrap().is_empty());
     commit(store, &[Write::ReopenRun(id(2))]);
     assert_eq!(store.parked_runs("orders", 1).unwrap(), [id(5)]);
+}
+
+fn counts_unattended_runs(store: &mut dyn Store) {
+    let counts = |store: &mut dyn Store, known: &[&str]| {
+        let known: Vec<String> = known.iter().map(|id| (*id).to_owned()).collect();
+        (store.stuck_counts().unwrap(), store.open_counts_but(&known).unwrap())
+    };
+    let of = |workflow: &str, count: u32| (workflow.to_owned(), count);
+    assert_eq!(counts(store, &[]), (vec![], vec![]));
+    let mut writes: Vec<_> = [1, 2, 3, 4, 5].map(|number| Write::InsertRun(new_run(number))).into();
+    let mails = committed(store, |store| store.define("mails", "hash", "{}", 0).unwrap());
+    let of_mails = |number| NewRun { workflow_id: "mails", definition: mails, ..new_run(number) };
+    writes.extend([6, 7].map(|number| Write::InsertRun(of_mails(number))));
+    writes.push(Write::SetStatus(id(2), RunStatus::Waiting));
+    writes.extend([3, 7].map(|number| Write::ParkRun(id(number), "null".into())));
+    writes.push(Write::EndRun(end(4, RunStatus::Failed, false)));
+    // One that has ended, and whose hook is still to be called.
+    writes.push(Write::EndRun(end(5, RunStatus::Failed, true)));
+    commit(store, &writes);
+    let stuck = vec![of("mails", 1), of("orders", 1)];
+    assert_eq!(counts(store, &[]), (stuck.clone(), vec![of("mails", 1), of("orders", 3)]));
+    assert_eq!(counts(store, &["mails"]), (stuck.clone(), vec![of("orders", 3)]));
+    assert_eq!(counts(store, &["mails", "orders", "other"]), (stuck, vec![]));
 }
 
 fn keeps_claims(store: &mut dyn Store) {

@@ -95,6 +95,39 @@ pub fn parked_runs(connection: &Connection, workflow_id: &str, definition: Defin
         .collect()
 }
 
+pub fn stuck_counts(connection: &Connection) -> Result<Vec<(String, u32)>> {
+    connection
+        .prepare_cached(
+            "SELECT workflow_id, count(*) FROM workflow_runs
+             WHERE (status = 'failed' OR status = 'cancelled' OR status = 'stuck') AND status = 'stuck'
+             GROUP BY workflow_id ORDER BY workflow_id",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Only the runs of workflows that are not known are counted: of the others there may be very many.
+pub fn open_counts_but(connection: &Connection, known: &[String]) -> Result<Vec<(String, u32)>> {
+    let mut stored = connection.prepare_cached("SELECT DISTINCT workflow_id FROM workflows ORDER BY workflow_id")?;
+    let mut count = connection.prepare_cached(
+        "SELECT (SELECT count(*) FROM workflow_runs
+                 WHERE open = 1 AND status <> 'waiting' AND status <> 'stuck' AND workflow_id = ?1)
+              + (SELECT count(*) FROM workflow_runs WHERE status = 'waiting' AND workflow_id = ?1)",
+    )?;
+    let mut counts = Vec::new();
+    for workflow_id in stored.query_map([], |row| row.get::<_, String>(0))? {
+        let workflow_id = workflow_id?;
+        if known.contains(&workflow_id) {
+            continue;
+        }
+        let open = count.query_row([&workflow_id], |row| row.get(0))?;
+        if open > 0 {
+            counts.push((workflow_id, open));
+        }
+    }
+    Ok(counts)
+}
+
 pub fn due_timers(connection: &Connection, now_ms: i64, limit: u32) -> Result<Vec<Timer>> {
     connection
         .prepare_cached(
