@@ -40,7 +40,7 @@ export class Polls {
     const abort = new AbortController();
     this.#asking.set(asked.schedule, abort);
     this.#answer(asked, abort).then((answer) => {
-      // Nobody waits for it after a stop: the source is asked again at its next interval.
+      // Nobody waits for it after a stop: the next process asks the source again.
       if (this.#asking.get(asked.schedule) === abort) return this.#report(asked, answer);
     });
   }
@@ -50,7 +50,7 @@ export class Polls {
     return this.#asking.size;
   }
 
-  /** Aborts what is being asked. Its source is asked again at its next interval. */
+  /** Aborts what is being asked. The next process asks its source again. */
   stop(): void {
     const asking = [...this.#asking.values()];
     this.#asking.clear();

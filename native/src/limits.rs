@@ -97,6 +97,9 @@ limits! {
     STRETCHES_REMEMBERED = 8;
     /// The longest time in milliseconds between two polls because polling fails, unless the interval is longer.
     POLL_BACKOFF_MS = 3_600_000;
+    /// Milliseconds after which a poll that a process was asked for and did not report is asked of the next process,
+    /// unless the interval is shorter.
+    POLL_AGAIN_MS = 60_000;
     /// Items that one poll may give.
     POLL_ITEMS = 10_000;
     /// Workflows that one event may start runs of.

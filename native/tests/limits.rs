@@ -493,3 +493,28 @@ fn what_a_pause_withheld_from_a_run_that_still_executes_goes_on_when_it_is_unpau
     world.finish(&run, "long", 3);
     assert_eq!(world.output(&run), json!([3, 2]));
 }
+
+#[test]
+fn a_run_that_is_taken_up_before_it_has_begun_goes_the_same_way_in_the_next_process() {
+    live(|world| {
+        let nodes = json!([node("sleep_until", "rest", json!({ "until_ms": 50_000 })), step("work")]);
+        world.define(json!({ "id": "orders", "nodes": nodes, "rate_limit": { "count": 1, "per_ms": 1_000 } }));
+        world.start("orders");
+        let run = world.start("orders");
+        assert_eq!(world.inspect(&run)["start_at_ms"], 2_000, "it begins a second after the other one");
+        // Nobody is there when its time comes, and it is cancelled before anybody looks at the clock.
+        world.now_ms = 40_000;
+        world.offer(0);
+        world.command(json!({ "cancel": { "run": run } }));
+        world.now_ms = 60_000;
+        world.command(json!({ "retry": { "run": run } }));
+        // The clock was ahead: its time comes once more, and it is not yet to have rested.
+        world.now_ms = 1_500;
+        world.offer(100);
+        world.advance(10_000);
+        assert_eq!(world.history(&run), ["rest cancelled", "retry completed"]);
+        world.advance(40_000);
+        assert_eq!(world.history(&run), ["rest cancelled", "retry completed", "rest completed"]);
+        assert_eq!(world.executing(&run), ["work"]);
+    });
+}

@@ -62,6 +62,7 @@ const STARTED_THROUGH: &[&str] = &[
     "a poll gives items",
     "a poll gives an item again",
     "a poll fails",
+    "a poll that was not answered is asked again soon",
     "a message is delivered again",
     "a message is delivered again when it is forgotten",
     "an event starts several runs",

@@ -140,6 +140,8 @@ export const LIMITS = {
   STRETCHES_REMEMBERED: 8,
   /** The longest time in milliseconds between two polls because polling fails, unless the interval is longer. */
   POLL_BACKOFF_MS: 3600000,
+  /** Milliseconds after which a poll that a process was asked for and did not report is asked of the next process, unless the interval is shorter. */
+  POLL_AGAIN_MS: 60000,
   /** Items that one poll may give. */
   POLL_ITEMS: 10000,
   /** Workflows that one event may start runs of. */

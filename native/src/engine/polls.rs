@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
 use crate::limits;
 use crate::machine::poll_backoff_ms;
-use crate::model::{Origin, ScheduleRow, StateValue};
+use crate::model::{Origin, Progress, ScheduleRow, StateValue};
 use crate::protocol::{CommandResult, Effect, Item, Polled};
 use crate::value;
 
@@ -18,7 +18,8 @@ fn space(row: &ScheduleRow) -> String {
 }
 
 impl Engine {
-    /// A poll is due. Should its answer never come, it is asked again after its interval.
+    /// A poll is due. Should its answer never come, it is asked again after its interval, or sooner by the next process
+    /// (`again_soon`).
     pub(super) fn ask_for_items(
         &mut self,
         row: &mut ScheduleRow,
@@ -91,6 +92,15 @@ impl Engine {
             runs.push(run);
         }
         Ok(runs)
+    }
+}
+
+/// The process that was asked may have ended before it answered. A poll that takes its process with it is not asked at once.
+pub(super) fn again_soon(progress: &mut Progress, every_ms: u64) {
+    let is_answered = progress.last_at_ms.is_some_and(|last_at_ms| last_at_ms >= progress.seen_at_ms);
+    if !is_answered {
+        let again_at_ms = progress.seen_at_ms.saturating_add(every_ms.min(limits::POLL_AGAIN_MS) as i64);
+        progress.next_at_ms = progress.next_at_ms.map(|next_at_ms| next_at_ms.min(again_at_ms));
     }
 }
 

@@ -34,6 +34,12 @@ impl Engine {
         self.store.write(&Write::ReopenRun(run))?;
         self.store.write(&passed(run, now_ms))?;
         self.store.write(&Write::InsertStep(marker(run, sequence, now_ms)))?;
+        let has_completed = machine::retried_steps(&summary.steps, &graph).next().is_some();
+        let was_due = summary.start_at_ms.is_some_and(|start_at_ms| start_at_ms < now_ms);
+        if was_due && summary.rate_key.is_none() && !has_completed {
+            // It begins now, and not at the time at which it was to begin before.
+            self.store.write(&Write::Reserve(run, now_ms))?;
+        }
         if graph.id != summary.definition {
             self.store.write(&Write::SetDefinition(run, graph.id))?;
         }

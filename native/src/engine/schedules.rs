@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Engine, query};
+use super::{Engine, polls, query};
 use crate::definition::{Overlap, ScheduleSpec, Timing};
 use crate::error::{Code, Error, Result};
 use crate::ids::RunId;
@@ -36,8 +36,16 @@ impl Engine {
     ) -> Result<()> {
         let text = serde_json::to_string(spec).map_err(|error| Error::bug(error.to_string()))?;
         let row = match before {
-            Some(row) if row.spec == text && !planted!(InstantLost) => return self.take_in(row, now_ms),
-            Some(row) if timing_of(&row)? == spec.timing && !planted!(InstantLost) => ScheduleRow { spec: text, ..row },
+            Some(row) if timing_of(&row)? == spec.timing && !planted!(InstantLost) => {
+                let mut progress = row.progress.clone();
+                if let Timing::Poll { every_ms } = spec.timing {
+                    polls::again_soon(&mut progress, every_ms);
+                }
+                if row.spec == text && row.progress == progress {
+                    return self.take_in(row, now_ms);
+                }
+                ScheduleRow { spec: text, progress, ..row }
+            }
             Some(row) => {
                 let progress = Schedule::new(workflow_id, spec)?.changed(row.progress, now_ms);
                 ScheduleRow { spec: text, progress, ..row }

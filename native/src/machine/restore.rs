@@ -85,11 +85,9 @@ fn pass(run: &mut Run, summary: &RunSummary, is_new: bool, turn: &mut Turn<'_>) 
         if is_over || !after.is_empty() || has_completed {
             run.paths[Paths::ROOT].wait = Wait::Nothing;
             run.arrivals.push_back(Paths::ROOT);
-            goes_on_at_ms = match before.last() {
-                None => start_at_ms,
-                Some(_) if has_completed => goes_on_at_ms,
-                Some(marker) => marker.finished_at_ms.max(start_at_ms),
-            };
+            if !has_completed {
+                goes_on_at_ms = start_at_ms;
+            }
         }
     }
     let mut expected = Expected::new();

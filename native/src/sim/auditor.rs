@@ -24,7 +24,7 @@ use trials::Trials;
 use super::host::Message;
 use super::oracle::{Fact, Plan, Ready, Walk};
 use super::wish::{Attempt, Requested, Wish};
-use super::workload::Intent;
+use super::workload::{Intent, workflow_id};
 use crate::definition::Definition;
 use crate::ids::RunId;
 use crate::limits;
@@ -162,6 +162,8 @@ pub struct Auditor {
     numbers: BTreeMap<(RunId, Identity), u64>,
     /// Of this generation: requests with a final answer, runs that were handed out, slots that were offered.
     answered: BTreeSet<u64>,
+    /// Runs that this transaction has written to, though it may have left them as they were.
+    touched: BTreeSet<RunId>,
     /// The bound of answers in this process.
     answer_bytes: u64,
     defined: BTreeSet<String>,
@@ -212,6 +214,7 @@ impl Auditor {
             fences: BTreeMap::new(),
             numbers: BTreeMap::new(),
             answered: BTreeSet::new(),
+            touched: BTreeSet::new(),
             answer_bytes: limits::ANSWER_BYTES,
             defined: BTreeSet::new(),
             handed_out: BTreeSet::new(),
@@ -263,6 +266,12 @@ impl Auditor {
         self.latest_ms = self.latest_ms.max(now_ms);
         self.bring_begins_back(batch.iter().map(|message| message.now_ms));
         self.trials.begin(batch.iter().map(|message| message.now_ms).min().unwrap_or(self.latest_ms));
+        for message in batch.iter().filter(|message| !self.answered.contains(&message.seq)) {
+            if let Wish::Pause { workflow, paused: false } = &message.wish {
+                self.unpaused_in.insert(workflow_id(*workflow), self.transaction);
+            }
+        }
+        self.touched.clear();
         self.circuits_before.clone_from(&self.circuits);
         self.paused_before.clone_from(&self.paused);
         self.limited_begun.clear();

@@ -36,6 +36,7 @@ impl Auditor {
 
     /// What became of a run.
     pub fn observe(&mut self, run: RunId, disk: &mut Disk) -> Verdict {
+        self.touched.insert(run);
         let stored = read(disk.store().run(run))?;
         if self.runs.get(&run).is_some_and(|seen| seen.is_gone) {
             return ensure(stored.is_none(), "an id is of one run", || format!("{stored:?} has the id of another"));
@@ -66,7 +67,6 @@ impl Auditor {
         self.observe_row(row, steps, summary)?;
         if let Some(seen) = self.runs.get_mut(&run) {
             seen.is_gone = true;
-            seen.moved_in = self.transaction;
             seen.executing = false;
         }
         let owned = self.keys.iter().filter(|(_, owner)| **owner == run);

@@ -240,6 +240,7 @@ impl Schedules {
             match self.known.get_mut(&key) {
                 Some(known) if known.spec.timing == spec.timing => {
                     known.follow(workflow, spec)?;
+                    known.poll_again();
                     known.hear(now_ms);
                 }
                 Some(known) => {

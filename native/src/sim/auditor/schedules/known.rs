@@ -30,6 +30,8 @@ pub struct Known {
     pub decided: BTreeSet<i64>,
     /// When a poll is to be asked.
     pub poll_at_ms: i64,
+    /// When it was last answered.
+    pub polled_at_ms: Option<i64>,
     pub failures: u32,
     /// It was other before, or its workflow was paused, or the clock has gone back.
     pub is_troubled: bool,
@@ -61,6 +63,7 @@ impl Known {
             // What comes when it is stored has come before.
             decided: BTreeSet::from([now_ms]),
             poll_at_ms: now_ms,
+            polled_at_ms: None,
             failures: 0,
             is_troubled: false,
             lived_through: BTreeSet::new(),
@@ -150,6 +153,19 @@ impl Known {
             pause_ms = (pause_ms * 2).min(most_ms);
         }
         self.poll_at_ms = now_ms + pause_ms as i64;
+        self.polled_at_ms = Some(now_ms);
         self.seen_at_ms = now_ms;
+    }
+
+    /// Its workflow is defined again, perhaps by the next process: of what was not answered that is asked soon.
+    pub fn poll_again(&mut self) {
+        let Some(every_ms) = self.poll_every_ms() else { return };
+        if self.polled_at_ms.is_none_or(|polled_at_ms| polled_at_ms < self.seen_at_ms) {
+            let again_at_ms = self.seen_at_ms + every_ms.min(limits::POLL_AGAIN_MS) as i64;
+            if again_at_ms < self.poll_at_ms {
+                self.lived_through.insert("a poll that was not answered is asked again soon");
+                self.poll_at_ms = again_at_ms;
+            }
+        }
     }
 }
