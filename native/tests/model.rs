@@ -260,6 +260,23 @@ struct Host {
 }
 
 impl Host {
+    fn define(&mut self, definition: &Value) {
+        self.ask(json!([{ "define": { "id": "child", "nodes": [{ "kind": "step", "name": "child" }] } }]));
+        let defined = self.ask(json!([{ "define": definition }]));
+        assert!(defined.get("refused").is_none(), "{definition}: {defined}");
+    }
+
+    /// Another process, with another definition.
+    fn redefine(self, definition: &Value) -> Host {
+        let mut next = Host { engine: self.engine.restarted().unwrap(), given: Vec::new(), ..self };
+        next.define(definition);
+        next
+    }
+
+    fn inspect(&mut self, run: &Value) -> Value {
+        self.ask(json!([{ "query": { "run": { "run": run } } }]))
+    }
+
     fn ask(&mut self, commands: Value) -> Value {
         let request = json!({ "now_ms": self.now_ms, "capacity": 100, "commands": commands }).to_string();
         let answer: Value = serde_json::from_slice(&self.engine.process(&[request.as_bytes()])[0]).unwrap();
@@ -329,6 +346,14 @@ fn find<'a>(nodes: &'a Value, name: &str) -> Option<&'a Value> {
     })
 }
 
+fn host(definition: &Value) -> Host {
+    let engine = Engine::open(Box::new(MemoryStore::new()), 1, Secret::new([0; 32]), json!({})).unwrap();
+    let (given, outputs, asked) = Default::default();
+    let mut host = Host { engine, now_ms: 0, wake_at_ms: None, given, outputs, asked };
+    host.define(definition);
+    host
+}
+
 #[test]
 fn random_flows_do_what_the_reference_says() {
     let mut kinds = BTreeSet::new();
@@ -337,18 +362,7 @@ fn random_flows_do_what_the_reference_says() {
         let mut random = Random(seed);
         let definition = json!({ "id": "flow", "nodes": flow(&mut random, 3, &mut 0, true) });
         kinds.extend(definition.to_string().split("\"kind\":\"").skip(1).map(|rest| rest[..4].to_owned()));
-        let engine = Engine::open(Box::new(MemoryStore::new()), 1, Secret::new([0; 32]), json!({})).unwrap();
-        let mut host = Host {
-            engine,
-            now_ms: 0,
-            wake_at_ms: None,
-            given: Vec::new(),
-            outputs: BTreeMap::new(),
-            asked: BTreeMap::new(),
-        };
-        host.ask(json!([{ "define": { "id": "child", "nodes": [{ "kind": "step", "name": "child" }] } }]));
-        let defined = host.ask(json!([{ "define": definition }]));
-        assert!(defined.get("refused").is_none(), "seed {seed}: {defined}");
+        let mut host = host(&definition);
         let run = host.ask(json!([{ "start": { "workflow": "flow" } }]))["run"].clone();
         let record = loop {
             if host.given.is_empty() {
@@ -383,4 +397,99 @@ fn random_flows_do_what_the_reference_says() {
     }
     assert!(kinds.len() >= 11, "every kind of node is there: {kinds:?}");
     assert!((200..FLOWS - 200).contains(&failed), "{failed} of {FLOWS} flows fail");
+}
+
+// --- Definitions that change while runs are under way.
+
+/// The lists of nodes of a flow, by where they are.
+fn lists(nodes: &Value, at: &str, all: &mut Vec<String>) {
+    all.push(at.to_owned());
+    for (number, node) in nodes.as_array().into_iter().flatten().enumerate() {
+        for (branch, inside) in node["branches"].as_array().into_iter().flatten().enumerate() {
+            lists(inside, &format!("{at}/{number}/branches/{branch}"), all);
+        }
+        for field in ["body", "otherwise"] {
+            if node[field].is_array() {
+                lists(&node[field], &format!("{at}/{number}/{field}"), all);
+            }
+        }
+    }
+}
+
+/// The same flow with one node more, or one less.
+fn changed(definition: &Value, random: &mut Random) -> Value {
+    let mut changed = definition.clone();
+    let mut all = Vec::new();
+    lists(&definition["nodes"], "/nodes", &mut all);
+    let at = &all[random.below(all.len() as u64) as usize];
+    let nodes = changed.pointer_mut(at).unwrap().as_array_mut().unwrap();
+    if random.below(3) > 0 || nodes.len() < 2 {
+        let kind = if random.below(2) == 0 { "step" } else { "sleep" };
+        let place = random.below(nodes.len() as u64 + 1) as usize;
+        nodes.insert(place, json!({ "kind": kind, "name": "new", "duration_ms": 5 }));
+        if kind == "step" {
+            nodes[place].as_object_mut().unwrap().remove("duration_ms");
+        }
+    } else {
+        nodes.remove(random.below(nodes.len() as u64) as usize);
+    }
+    changed
+}
+
+/// What of a run's own steps was completed.
+fn completed_steps(record: &Value, definition: &Value) -> BTreeSet<String> {
+    let is_called = |name: &str| {
+        find(&definition["nodes"], name).is_some_and(|node| node["kind"] == "step" || node["kind"] == "action")
+    };
+    let completed = |step: &&Value| {
+        step["status"] == "completed" && step["handler"] == "body" && is_called(step["name"].as_str().unwrap())
+    };
+    let key = |step: &Value| key_of(step["name"].as_str().unwrap(), step["scope"].as_str().unwrap_or(""));
+    record["steps"].as_array().unwrap().iter().filter(completed).map(key).collect()
+}
+
+#[test]
+fn a_run_whose_definition_changes_goes_on_or_is_stuck_and_repeats_nothing() {
+    let (mut ended, mut stuck) = (0, 0);
+    for seed in 0..FLOWS {
+        let mut random = Random(seed ^ 0x5EED);
+        let before = json!({ "id": "flow", "nodes": flow(&mut random, 3, &mut 0, true) });
+        let after = changed(&before, &mut random);
+        let mut host = host(&before);
+        let run = host.ask(json!([{ "start": { "workflow": "flow" } }]))["run"].clone();
+        for _ in 0..random.below(30) {
+            if host.given.is_empty() {
+                let Some(wake_at_ms) = host.wake_at_ms else { break };
+                host.now_ms = wake_at_ms;
+                host.ask(json!([]));
+            } else {
+                let place = random.below(host.given.len() as u64) as usize;
+                let execute = host.given.swap_remove(place);
+                host.end(execute, &before);
+            }
+        }
+        let mut host = host.redefine(&after);
+        if host.inspect(&run)["status"] == "failed" {
+            host.ask(json!([{ "retry": { "run": run } }]));
+        }
+        let done = completed_steps(&host.inspect(&run), &before);
+        let record = loop {
+            let record = host.inspect(&run);
+            if ["completed", "failed", "stuck"].iter().any(|end| record["status"] == *end) {
+                break record;
+            }
+            if let Some(execute) = host.given.pop() {
+                let key = key_of(execute["step"].as_str().unwrap(), execute["scope"].as_str().unwrap_or(""));
+                let is_again = execute["run"] == run && execute.get("handler").is_none() && done.contains(&key);
+                assert!(!is_again, "seed {seed}: `{key}` is executed again\n{before}\n{after}\n{record:#}");
+                host.end(execute, &after);
+            } else {
+                host.now_ms = host.wake_at_ms.unwrap_or_else(|| panic!("seed {seed}: the run rests: {record}"));
+                host.ask(json!([]));
+            }
+        };
+        stuck += u64::from(record["status"] == "stuck");
+        ended += u64::from(record["status"] != "stuck");
+    }
+    assert!(stuck > FLOWS / 20 && ended > FLOWS / 20, "{stuck} are stuck, {ended} have ended");
 }

@@ -162,3 +162,135 @@ fn a_stuck_run_that_is_retried_waits_anew() {
 fn define_all(nodes: &Value) -> Value {
     json!([define(nodes)])
 }
+
+fn body_of(engine: &mut Engine, run: &Value) -> (Value, Value) {
+    let row = inspect(engine, 9_000_000, run);
+    (row["status"].clone(), row["error"]["code"].clone())
+}
+
+fn while_of(body: &[&str]) -> Value {
+    let body: Vec<Value> = body.iter().map(|name| json!({ "kind": "step", "name": name })).collect();
+    json!([
+        { "kind": "while", "name": "loop", "max_iterations": 100, "body": body },
+        { "kind": "step", "name": "mid" },
+        { "kind": "step", "name": "end" }
+    ])
+}
+
+fn for_each_of(body: &[&str]) -> Value {
+    let body: Vec<Value> = body.iter().map(|name| json!({ "kind": "step", "name": name })).collect();
+    json!([{ "kind": "for_each", "name": "loop", "concurrency": 1, "body": body }])
+}
+
+/// Ends what the last answer gives to execute, one after the other: each with what is given for it.
+fn end_in_turn(engine: &mut Engine, first: Value, ends: &[(&str, Value)]) -> Value {
+    let mut answer = first;
+    for (step, end) in ends {
+        let effects = answer["effects"].as_array().cloned().unwrap_or_default();
+        let mut given = effects.iter().map(|effect| &effect["execute"]).filter(|execute| !execute.is_null());
+        let execute = given.next().unwrap_or_else(|| panic!("`{step}` is not given: {answer}"));
+        assert_eq!(execute["step"], **step, "{answer}");
+        let mut resolve = json!({ "run": execute["run"], "fence": execute["fence"] });
+        resolve.as_object_mut().unwrap().extend(end.as_object().unwrap().clone());
+        answer = ask(engine, 0, &json!([{ "resolve": resolve }]));
+        assert_eq!(answer["requests"][0]["results"][0].get("refused"), None, "{answer}");
+    }
+    answer
+}
+
+/// A process of its own: a run of these nodes, which ends as is said.
+fn run_of(path: &Path, nodes: &Value, ends: &[(&str, Value)]) -> Value {
+    let mut engine = open(path);
+    let answer = ask(&mut engine, 0, &json!([define(nodes), { "start": { "workflow": "orders" } }]));
+    let run = answer["requests"][0]["results"][1]["run"].clone();
+    end_in_turn(&mut engine, answer, ends);
+    run
+}
+
+fn output(value: Value) -> Value {
+    json!({ "output": value })
+}
+
+fn failure() -> Value {
+    json!({ "error": { "message": "no" }, "retryable": false })
+}
+
+/// Two repetitions are over, the third has failed.
+fn in_third_repetition() -> Vec<(&'static str, Value)> {
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        ends.extend([("loop", output(json!(1))), ("charge", output(json!(1)))]);
+    }
+    ends.extend([("loop", output(json!(1))), ("charge", failure())]);
+    ends
+}
+
+#[test]
+fn a_longer_repetition_is_no_way_on_for_a_run_inside_it_nor_does_it_harm_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cronflow.db");
+    let run = run_of(&path, &while_of(&["charge"]), &in_third_repetition());
+    for process in 0..3 {
+        let mut engine = open(&path);
+        ask(&mut engine, 0, &json!([define(&while_of(&["charge", "audit"]))]));
+        if process == 0 {
+            let answer = ask(&mut engine, 0, &json!([{ "retry": { "run": run } }]));
+            assert!(executed(&answer).is_empty(), "{answer}");
+        }
+        assert_eq!(body_of(&mut engine, &run), (json!("stuck"), json!("definition_changed")));
+        let answer = ask(&mut engine, 0, &json!([{ "start": { "workflow": "orders" } }]));
+        assert_eq!(executed_handlers(&answer), ["condition"], "others go on");
+    }
+}
+
+fn executed_handlers(answer: &Value) -> Vec<String> {
+    let effects = answer["effects"].as_array().cloned().unwrap_or_default();
+    effects.iter().filter_map(|effect| effect["execute"]["handler"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_run_behind_a_repetition_that_is_longer_now_does_nothing_more_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cronflow.db");
+    let ends = [("loop", output(json!(1))), ("charge", output(json!(1))), ("loop", output(json!(0)))];
+    let run = run_of(&path, &while_of(&["charge"]), &ends);
+    let mut engine = open(&path);
+    let answer = ask(&mut engine, 0, &json!([define(&while_of(&["charge", "audit"]))]));
+    assert!(executed(&answer).is_empty(), "{answer}");
+    assert_eq!(body_of(&mut engine, &run), (json!("stuck"), json!("definition_changed")));
+}
+
+#[test]
+fn a_replay_from_behind_a_repetition_that_is_longer_now_does_nothing_more_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cronflow.db");
+    let mut ends = vec![("loop", output(json!(1))), ("charge", output(json!(1)))];
+    ends.extend([("loop", output(json!(1))), ("charge", output(json!(2))), ("loop", output(json!(0)))]);
+    ends.extend([("mid", output(json!(3))), ("end", output(json!(4)))]);
+    let run = run_of(&path, &while_of(&["charge"]), &ends);
+    let mut engine = open(&path);
+    ask(&mut engine, 0, &json!([define(&while_of(&["charge", "audit"]))]));
+    let answer = ask(&mut engine, 0, &json!([{ "replay": { "run": run, "from_step": "mid" } }]));
+    assert!(executed(&answer).is_empty(), "{answer}");
+    let replay = answer["requests"][0]["results"][0]["run"].clone();
+    assert_eq!(body_of(&mut engine, &replay), (json!("stuck"), json!("definition_changed")));
+}
+
+#[test]
+fn items_that_are_completed_are_not_done_again_by_a_run_that_is_taken_up_with_a_longer_body() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cronflow.db");
+    let items = ("loop", output(json!([1, 2, 3])));
+    let ends = [items, ("charge", output(json!(1))), ("charge", output(json!(2))), ("charge", failure())];
+    let run = run_of(&path, &for_each_of(&["charge"]), &ends);
+    let mut engine = open(&path);
+    ask(&mut engine, 0, &json!([define(&for_each_of(&["charge", "audit"]))]));
+    let answer = ask(&mut engine, 0, &json!([{ "retry": { "run": run } }]));
+    assert!(executed(&answer).is_empty(), "{answer}");
+    assert_eq!(body_of(&mut engine, &run), (json!("stuck"), json!("definition_changed")));
+    // Its own definition takes it up where it was.
+    drop(engine);
+    let mut engine = open(&path);
+    ask(&mut engine, 0, &json!([define(&for_each_of(&["charge"]))]));
+    assert_eq!(body_of(&mut engine, &run).0, json!("running"));
+}

@@ -97,7 +97,7 @@ impl Engine {
 
 /// The process that was asked may have ended before it answered. A poll that takes its process with it is not asked at once.
 pub(super) fn again_soon(progress: &mut Progress, every_ms: u64) {
-    let is_answered = progress.last_at_ms.is_some_and(|last_at_ms| last_at_ms >= progress.seen_at_ms);
+    let is_answered = progress.last_at_ms == Some(progress.seen_at_ms);
     if !is_answered {
         let again_at_ms = progress.seen_at_ms.saturating_add(every_ms.min(limits::POLL_AGAIN_MS) as i64);
         progress.next_at_ms = progress.next_at_ms.map(|next_at_ms| next_at_ms.min(again_at_ms));

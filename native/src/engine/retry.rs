@@ -40,9 +40,6 @@ impl Engine {
             // It begins now, and not at the time at which it was to begin before.
             self.store.write(&Write::Reserve(run, now_ms))?;
         }
-        if graph.id != summary.definition {
-            self.store.write(&Write::SetDefinition(run, graph.id))?;
-        }
         self.go_on(run, now_ms)?;
         Ok(CommandResult::Done)
     }

@@ -7,12 +7,18 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::ids::RunId;
 use crate::limits;
-use crate::machine::{self, DefinitionChanged, Ended, Event, Run, Secret, Slot, Stage, Transition, Turn};
-use crate::model::{Output, RunStatus, RunSummary, Write};
+use crate::machine::{self, Ended, Event, Slot, Stage, Transition, Turn};
+use crate::model::{Output, RunStatus, Write};
 use crate::protocol::Effect;
 
-/// How a stored run is made one in memory.
-type Restore = fn(&RunSummary, &Graph, &Secret) -> std::result::Result<Run, DefinitionChanged>;
+/// Why a stored run is made one in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// It goes on where it stands.
+    Load,
+    /// It was just stored as taken up.
+    TakeUp,
+}
 
 impl Engine {
     /// Ends attempts that have taken too long.
@@ -253,22 +259,26 @@ impl Engine {
     /// Reads a run. An open run follows the definition this process has, if it begins with the steps the run has
     /// passed; if not, or if it does not fit its own definition, the run is parked as stuck.
     pub(super) fn load(&mut self, id: RunId) -> Result<Option<Active>> {
-        self.read(id, machine::restore)
+        self.read(id, Occasion::Load)
     }
 
     /// The same for a run that has just been stored as taken up.
     pub(super) fn load_taken_up(&mut self, id: RunId) -> Result<Option<Active>> {
-        self.read(id, machine::take_up)
+        self.read(id, Occasion::TakeUp)
     }
 
-    fn read(&mut self, id: RunId, restore: Restore) -> Result<Option<Active>> {
+    fn read(&mut self, id: RunId, occasion: Occasion) -> Result<Option<Active>> {
         let Some(summary) = self.store.summary(id)? else { return Ok(None) };
         let pinned = summary.definition;
         let graph = match summary.open && !summary.status.is_final() {
             true => self.catalog.followed(&summary.workflow_id, pinned, &mut *self.store)?,
             false => self.catalog.stored(pinned, &mut *self.store)?,
         };
-        match restore(&summary, &graph, &self.secret) {
+        let restored = match occasion {
+            Occasion::Load => machine::restore(&summary, &graph, &self.secret),
+            Occasion::TakeUp => machine::take_up(&summary, &graph, &self.secret),
+        };
+        match restored {
             Ok(mut run) => {
                 for (at, place, event) in machine::filters(&run, &graph) {
                     if let Some(event) = self.store.next_event(&place, &event)? {
@@ -284,7 +294,8 @@ impl Engine {
             Err(_) if summary.status == RunStatus::Stuck => {
                 Ok(Some(Active { run: machine::stuck(&summary, &graph), graph }))
             }
-            Err(misfit) if graph.id == pinned => {
+            // The rows of a run that is taken up may be of another definition, or of another run.
+            Err(misfit) if graph.id == pinned && occasion == Occasion::Load => {
                 self.carry_out(id, machine::park_damaged(id, &misfit))?;
                 Ok(None)
             }

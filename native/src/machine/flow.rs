@@ -100,7 +100,8 @@ fn leave(run: &mut Run, at: PathId, result: Result<(), Failure>, turn: &mut Turn
         Kind::Parallel { .. } => branch_ended(run, parent, &path, result, turn),
         Kind::Race { .. } => runner_ended(run, parent, &path, result, turn),
         Kind::While { .. } => repetition_ended(run, parent, path, result, turn),
-        _ => iteration_ended(run, parent, &path, result, turn),
+        Kind::ForEach { .. } => iteration_ended(run, parent, &path, result, turn),
+        _ => debug_assert!(false, "the block of a path is where the path began"),
     }
 }
 

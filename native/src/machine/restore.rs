@@ -6,14 +6,14 @@
 //! A run that was taken up again has a row of handler `retry`. Before it only what was completed counts: what had
 //! failed, or was given up, is done anew.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::attempt::{self, Value};
 use super::path::{Failure, Path, Paths, Wait};
 use super::run::Beginning;
 use super::{Circuits, PathId, Run, Secret, Stage, Transition, Turn, flow, later, wait};
 use crate::graph::{Graph, Kind, NodeId};
-use crate::model::{Handler, Output, RunStatus, RunSummary, StepStatus, StepSummary, Write};
+use crate::model::{Handler, NewStep, Output, RunStatus, RunSummary, StepStatus, StepSummary, Write};
 use crate::value;
 
 /// The definition does not have the steps the run has passed, in the same order.
@@ -100,7 +100,7 @@ fn pass(run: &mut Run, summary: &RunSummary, is_new: bool, turn: &mut Turn<'_>) 
     }
     turn.now_ms = goes_on_at_ms;
     if !is_new {
-        settle(run, turn, &mut expected);
+        settle(run, turn, &mut expected)?;
     }
     for step in after {
         match expected.pop_front() {
@@ -110,7 +110,7 @@ fn pass(run: &mut Run, summary: &RunSummary, is_new: bool, turn: &mut Turn<'_>) 
         }
         run.sequence = step.sequence;
         let is_applied = apply(run, step, true, turn)?;
-        settle(run, turn, &mut expected);
+        settle(run, turn, &mut expected)?;
         if is_applied {
             // The first row that a cause makes is its own.
             expected.pop_front();
@@ -129,9 +129,29 @@ fn pass_completed(run: &mut Run, before: &[StepSummary], turn: &mut Turn<'_>) ->
         come_to(run, step, turn);
         apply(run, step, false, turn)?;
     }
-    run.completed_at = None;
-    turn.out = Transition::default();
-    Ok(())
+    let recorded = run.completed_at.take().unwrap_or_default();
+    let out = std::mem::take(&mut turn.out);
+    // What was completed led to this under the definition that the run had, or it would be recorded as well.
+    let is_new = |step: &NewStep<'_>| {
+        let place = (step.name.to_owned(), step.scope.to_string(), step.handler);
+        step.status == StepStatus::Completed && !recorded.contains_key(&place)
+    };
+    if out.writes.iter().any(|write| matches!(write, Write::EndRun(_))) {
+        return Err(ends_here());
+    }
+    let mut made = out.writes.iter().filter_map(|write| match write {
+        Write::InsertStep(step) => Some(step),
+        _ => None,
+    });
+    match made.find(|step| is_new(step)) {
+        Some(step) => Err(DefinitionChanged {
+            message: format!(
+                "what the run has completed ends `{}` in the workflow of now, and did not before",
+                step.name
+            ),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Begins the nodes that lead to the one of a row, and no others: what has no row is begun when the run goes on.
@@ -163,14 +183,12 @@ pub fn retried_steps<'a>(steps: &'a [StepSummary], graph: &'a Graph) -> impl Ite
         step.status == StepStatus::Completed && !step.handler.is_hook() && step.handler != Handler::Retry
     };
     // A child that did not complete is started anew.
-    let ended = |child: &StepSummary| {
-        steps.iter().any(|step| {
-            step.handler == Handler::Body
-                && step.status == StepStatus::Completed
-                && step.name == child.name
-                && step.scope == child.scope
-        })
-    };
+    let has_children = steps.iter().any(|step| step.handler == Handler::Start);
+    let bodies = steps
+        .iter()
+        .filter(|step| has_children && step.handler == Handler::Body && step.status == StepStatus::Completed);
+    let completed: HashSet<(&str, &str)> = bodies.map(|step| (&*step.name, &*step.scope)).collect();
+    let ended = move |child: &StepSummary| completed.contains(&(&*child.name, &*child.scope));
     // Nor does what led a block beyond its bounds: it may lead elsewhere when it is done anew.
     let led_too_far = |place: usize| steps.get(place + 1).is_some_and(|next| went_too_far(&steps[place], next, graph));
     let all = steps.iter().enumerate().filter(move |(place, step)| counts(step) && !led_too_far(*place));
@@ -215,18 +233,29 @@ impl Row {
 type Expected = VecDeque<Row>;
 
 /// Begins what has been come to, and keeps the rows that were made.
-fn settle(run: &mut Run, turn: &mut Turn<'_>, expected: &mut Expected) {
+fn settle(run: &mut Run, turn: &mut Turn<'_>, expected: &mut Expected) -> Result<(), DefinitionChanged> {
     while let Some(at) = run.arrivals.pop_front() {
         if run.paths.get(at).is_some() {
             flow::arrive(run, at, turn);
         }
     }
     for write in std::mem::take(&mut turn.out).writes {
-        if let Write::InsertStep(step) = write {
-            let (name, scope) = (step.name.to_owned(), step.scope.to_string());
-            expected.push_back(Row { name, scope, handler: step.handler, status: step.status });
+        match write {
+            Write::InsertStep(step) => {
+                let (name, scope) = (step.name.to_owned(), step.scope.to_string());
+                expected.push_back(Row { name, scope, handler: step.handler, status: step.status });
+            }
+            Write::EndRun(_) => return Err(ends_here()),
+            _ => {}
         }
     }
+    Ok(())
+}
+
+/// A run that has not ended would have: what it was at was the end of the workflow, and is gone.
+fn ends_here() -> DefinitionChanged {
+    let message = "the run has passed all steps that the workflow has now, and was at another one; add a step at the end, or cancel it";
+    DefinitionChanged { message: message.to_owned() }
 }
 
 /// Applies a row; false when it says nothing of where the run stands. A row that was not completed may be of a step
@@ -242,7 +271,11 @@ fn apply(run: &mut Run, step: &StepSummary, strict: bool, turn: &mut Turn<'_>) -
         at => at,
     });
     let Some(at) = at else {
-        return if is_completed && strict { Err(changed(step)) } else { Ok(false) };
+        return if is_completed && (strict || is_ahead(run, step, turn.graph)) {
+            Err(changed(step))
+        } else {
+            Ok(false)
+        };
     };
     match step.status {
         StepStatus::Completed => return completed(run, at, step, strict, turn),
@@ -274,6 +307,26 @@ fn apply(run: &mut Run, step: &StepSummary, strict: bool, turn: &mut Turn<'_>) -
     Ok(true)
 }
 
+/// Whether the flow has not come to what a row says was completed: going on, it would be done once more. What ends by
+/// itself when something else does has ended with that, what is mocked has been passed, and what the definition no
+/// longer has is not done again.
+fn is_ahead(run: &Run, step: &StepSummary, graph: &Graph) -> bool {
+    let Some(node) = graph.find(&step.name) else { return false };
+    let ends_by_itself = match &graph.node(node).kind {
+        Kind::Parallel { .. } | Kind::Race { .. } | Kind::While { .. } | Kind::ForEach { .. } | Kind::If { .. } => {
+            matches!(step.handler, Handler::Body | Handler::OnError)
+        }
+        Kind::Sleep(_) | Kind::SleepUntil(_) => step.handler == Handler::Body,
+        _ => false,
+    };
+    let is_mocked = run
+        .mocks
+        .iter()
+        .flat_map(|mocks| mocks.keys())
+        .any(|mocked| graph.definition.find(mocked).is_some_and(|mocked| mocked.find(&step.name).is_some()));
+    !ends_by_itself && !is_mocked
+}
+
 /// The path that the `onError` of an `if` has rescued, when the row of what had failed does not count.
 fn rescued(run: &mut Run, guard: NodeId, scope: &str, turn: &Turn<'_>) -> Option<PathId> {
     let is_guarded = |node: NodeId| {
@@ -296,6 +349,8 @@ fn completed(
     let is_block = matches!(&run.paths[at].wait, Wait::Block(block) if block.live > 0);
     match step.handler {
         Handler::Filter => wait::rejected(run, at, step.decision.unwrap_or(0), turn),
+        // Its parts had all ended then, and now there are more of them.
+        Handler::Body if is_block && strict => return Err(changed(step)),
         // It ended before its parts did: it was rescued, or mocked in the run whose results these are.
         Handler::OnError | Handler::Body if is_block || step.handler == Handler::OnError => {
             let error = "null".into();
@@ -306,11 +361,11 @@ fn completed(
             run.arrivals.retain(|pending| *pending != at);
             attempt::complete(run, at, step.handler, value, false, turn);
         }
-        Handler::Body if is_block && strict => return Err(changed(step)),
         Handler::Body => {
             run.paths[at].wait = Wait::Nothing;
             attempt::complete(run, at, Handler::Body, value, false, turn);
         }
+        _ if is_block => return Err(changed(step)),
         handler => {
             adopt(run, at, handler, turn);
             attempt::finished(run, at, handler, step.decision, value, turn);

@@ -160,7 +160,7 @@ impl Known {
     /// Its workflow is defined again, perhaps by the next process: of what was not answered that is asked soon.
     pub fn poll_again(&mut self) {
         let Some(every_ms) = self.poll_every_ms() else { return };
-        if self.polled_at_ms.is_none_or(|polled_at_ms| polled_at_ms < self.seen_at_ms) {
+        if self.polled_at_ms != Some(self.seen_at_ms) {
             let again_at_ms = self.seen_at_ms + every_ms.min(limits::POLL_AGAIN_MS) as i64;
             if again_at_ms < self.poll_at_ms {
                 self.lived_through.insert("a poll that was not answered is asked again soon");
