@@ -51,7 +51,8 @@ impl Core {
 
     fn start(config: Config) -> crate::error::Result<Core> {
         let store = config.open_store()?;
-        let (wake, wake_fd) = outbox::wake_pair(&config)?;
+        let tells = config.wake_up && !config.inline;
+        let (wake, wake_fd) = if tells { outbox::wake_pair()? } else { (None, None) };
         let engine = Engine::open(store, config.node, config.secret()?, config.about(wake_fd))?;
         let outbox = Arc::new(Outbox::new(wake, !config.inline));
         if config.inline {

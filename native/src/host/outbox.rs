@@ -7,7 +7,6 @@ use std::sync::{Condvar, Mutex, PoisonError};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream as Wake;
 
-use super::config::Config;
 use super::lock;
 use crate::error::Result;
 use crate::limits;
@@ -100,14 +99,11 @@ impl Outbox {
 /// Our end of the wake-up, and the host's, which the host owns from then on. Both ends are non-blocking and
 /// close-on-exec.
 #[cfg(unix)]
-pub fn wake_pair(config: &Config) -> Result<(Option<Wake>, Option<i32>)> {
+pub fn wake_pair() -> Result<(Option<Wake>, Option<i32>)> {
     use std::os::fd::IntoRawFd;
 
     use crate::error::{Code, Error};
 
-    if config.inline || !config.wake_up {
-        return Ok((None, None));
-    }
     let pair = || {
         let (ours, theirs) = Wake::pair()?;
         ours.set_nonblocking(true)?;
@@ -121,6 +117,6 @@ pub fn wake_pair(config: &Config) -> Result<(Option<Wake>, Option<i32>)> {
 
 /// Without a socket pair the host looks by itself whether there is something to take.
 #[cfg(not(unix))]
-pub fn wake_pair(_config: &Config) -> Result<(Option<Wake>, Option<i32>)> {
+pub fn wake_pair() -> Result<(Option<Wake>, Option<i32>)> {
     Ok((None, None))
 }
