@@ -1,8 +1,6 @@
 //! The store on disk and the files it is given: other people's, newer, damaged, owned, on a full disk.
-#![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -76,8 +74,10 @@ fn what_was_committed_is_there_when_the_file_is_opened_again_and_the_rest_is_not
     assert!(store.run(id(2)).unwrap().is_none());
 }
 
+#[cfg(unix)]
 #[test]
 fn files_and_new_directories_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("new/deep/cronflow.db");
     let mut store = open(&path).unwrap();
@@ -146,6 +146,11 @@ fn a_second_owner_is_told_who_the_first_is() {
     open(&path).unwrap();
 }
 
+#[cfg(unix)]
+use std::os::unix::fs::{symlink as link_to_file, symlink as link_to_directory};
+#[cfg(windows)]
+use std::os::windows::fs::{symlink_dir as link_to_directory, symlink_file as link_to_file};
+
 #[test]
 fn a_link_to_a_database_is_that_database() {
     let directory = tempfile::tempdir().unwrap();
@@ -153,18 +158,64 @@ fn a_link_to_a_database_is_that_database() {
     fs::create_dir(&elsewhere).unwrap();
     let (file, link) = (elsewhere.join("real.db"), directory.path().join("link.db"));
     // Also before there is a file.
-    std::os::unix::fs::symlink(&file, &link).unwrap();
+    match link_to_file(&file, &link) {
+        Err(error) if cfg!(windows) => return println!("skipped: not everybody may make links on Windows: {error}"),
+        linked => linked.unwrap(),
+    }
     let store = open(&link).unwrap();
     assert!(refused(&file).message.contains(&format!("process {}", std::process::id())));
     assert_eq!(refused(&link).code, Code::DatabaseOwned);
     let secret = secret_beside(&link).unwrap();
     drop(store);
     let through_its_directory = directory.path().join("other");
-    std::os::unix::fs::symlink(&elsewhere, &through_its_directory).unwrap();
+    link_to_directory(&elsewhere, &through_its_directory).unwrap();
     let _store = open(&file).unwrap();
     assert_eq!(refused(&through_its_directory.join("real.db")).code, Code::DatabaseOwned);
     assert_eq!(secret_beside(&file).unwrap(), secret);
     assert_eq!(secret_beside(&through_its_directory.join("real.db")).unwrap(), secret);
+}
+
+/// What the same file is called otherwise is no other database: one owner, one secret.
+#[test]
+fn a_path_that_goes_back_and_forth_is_the_same_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path(), 1);
+    fs::create_dir(directory.path().join("beside")).unwrap();
+    let roundabout = directory.path().join("beside").join("..").join("cronflow.db");
+    let _store = open(&path).unwrap();
+    assert_eq!(refused(&roundabout).code, Code::DatabaseOwned);
+    assert_eq!(secret_beside(&path).unwrap(), secret_beside(&roundabout).unwrap());
+}
+
+/// Windows takes small letters and capitals for the same, and writes a path in a form that people do not know.
+#[cfg(windows)]
+#[test]
+fn other_spellings_of_a_path_are_the_same_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path(), 1);
+    let _store = open(&path).unwrap();
+    for spelling in [directory.path().join("CRONFLOW.DB"), path.canonicalize().unwrap()] {
+        assert_eq!(refused(&spelling).code, Code::DatabaseOwned);
+        assert!(!refused(&spelling).message.contains(r"\\?\"), "{}", refused(&spelling));
+        assert_eq!(secret_beside(&spelling).unwrap(), secret_beside(&path).unwrap());
+    }
+}
+
+/// Where that of a file beside the database becomes so long that Windows takes it in its own form only.
+#[test]
+fn a_long_path_is_opened_like_any_other() {
+    let directory = tempfile::tempdir().unwrap();
+    for length in [230, 250, 251, 252, 255, 259] {
+        let mut path = directory.path().to_owned();
+        while path.as_os_str().len() + 60 < length {
+            path.push("d".repeat(40));
+        }
+        path.push("f".repeat(length.saturating_sub(path.as_os_str().len() + 1)));
+        let mut store = open(&path).unwrap_or_else(|error| panic!("{length}: {error}"));
+        commit_run(&mut store, 1).unwrap_or_else(|error| panic!("{length}: {error}"));
+        secret_beside(&path).unwrap();
+        assert_eq!(refused(&path).code, Code::DatabaseOwned);
+    }
 }
 
 #[test]
@@ -175,6 +226,8 @@ fn a_store_that_is_closed_leaves_no_log_behind() {
     assert_eq!(open(&path).unwrap().list(&RunFilter { limit: 10, ..RunFilter::default() }).unwrap().len(), 3);
 }
 
+/// `/proc` is such a place, for root, too.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_place_that_cannot_be_written_is_refused_with_its_path() {
     for path in ["/proc/cronflow.db", "/proc/cronflow/cronflow.db"] {

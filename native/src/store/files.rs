@@ -28,10 +28,18 @@ pub fn prepare_path(path: &Path) -> Result<PathBuf> {
     resolved(&path).map_err(|error| file_error(&path, &error))
 }
 
-/// Without links. Windows writes such a path in a form of its own.
+/// Without links. Windows writes such a path as `\\?\C:\…`, which only one needs that is too long for it otherwise.
 fn resolved(path: &Path) -> io::Result<PathBuf> {
-    if cfg!(windows) { path.metadata().and_then(|_| std::path::absolute(path)) } else { path.canonicalize() }
+    let resolved = path.canonicalize()?;
+    let plain = resolved.to_str().filter(|_| cfg!(windows)).and_then(|text| text.strip_prefix(r"\\?\"));
+    match plain.filter(|plain| plain.as_bytes().get(1) == Some(&b':') && plain.len() <= LONGEST_PLAIN) {
+        Some(plain) => Ok(plain.into()),
+        None => Ok(resolved),
+    }
 }
+
+/// Windows takes 259 characters, with what the names of the files beside the database have more than its own.
+const LONGEST_PLAIN: usize = 259 - "-journal".len();
 
 /// SQLite creates files readable by all; one that exists keeps its mode, and `-wal` and `-shm` follow it.
 fn create_file(path: &Path) -> Result<()> {
@@ -76,6 +84,8 @@ pub fn file_error(path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Code::NotWritable,
         io::ErrorKind::StorageFull => Code::DiskFull,
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Code::PathInvalid,
+        // Windows says so of a file where a directory is to be.
+        io::ErrorKind::AlreadyExists => Code::PathInvalid,
         _ => Code::StorageFailed,
     };
     Error::new(code, format!("{}: {error}", path.display()))
