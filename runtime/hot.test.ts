@@ -26,6 +26,8 @@ test("a program that is evaluated again takes over the database, and runs go on 
   const [file, database] = [join(directory, "app.ts"), join(directory, "hot.db")];
   writeFileSync(file, program(1, database));
   const child = Bun.spawn([process.execPath, "--hot", "--no-clear-screen", file], {
+    // On Windows Bun watches what is below this folder, and nothing else.
+    cwd: directory,
     stdout: "pipe",
     stderr: "inherit",
   });

@@ -42,8 +42,8 @@ test.each(WAYS)("every command is answered, told by %s", async (_name, config) =
 
 test.each(WAYS)("a process ends when nothing is due, and not before, told by %s", async (_name, config) => {
   const program = `
-    const { Core } = await import("${join(import.meta.dir, "native/binding.ts")}");
-    const { Pump } = await import("${join(import.meta.dir, "pump.ts")}");
+    const { Core } = await import(${JSON.stringify(join(import.meta.dir, "native/binding.ts"))});
+    const { Pump } = await import(${JSON.stringify(join(import.meta.dir, "pump.ts"))});
     const core = new Core(${JSON.stringify({ database: ":memory:", ...config })});
     const pump = new Pump({ core, onEffect: () => {}, executing: () => [], onFailure: (error) => console.log(error) });
     await pump.open();
