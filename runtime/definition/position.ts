@@ -1,5 +1,5 @@
 /** Where in the user's files a node was written: for the coverage of workflows, which editors show by line. */
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import type { NodeSpec } from "./node.ts";
 
 /** Where in the user's files a node was written. */
@@ -12,7 +12,7 @@ export interface Position {
 
 /** Only while coverage is measured: looking at the stack costs more than all else that is done for a node. */
 const IS_ON = (process.env["CRONFLOW_COVERAGE"] ?? "") !== "";
-const OWN = [import.meta.dir, join(dirname(import.meta.dir), "builder")].map((directory) => `${directory}/`);
+const OWN = [import.meta.dir, join(dirname(import.meta.dir), "builder")].map((directory) => `${directory}${sep}`);
 const FRAME = /\(?((?:\/|[A-Za-z]:[\\/])[^()]*?):(\d+):\d+\)?$/;
 
 const positions = new WeakMap<NodeSpec, Position>();
