@@ -85,11 +85,14 @@ export function platformName(): string {
 }
 
 /**
- * Which C library this process lives with: musl's loader is one of the files that it has mapped. What is installed says
- * nothing, because both may be; nor does the executable, which may have been replaced, or be readable by nobody.
+ * Which C library this process lives with: musl's loader is one of the files that it has mapped, under this name, or
+ * where that is a link, as it is outside of Alpine, as `libc.so`, which with glibc is a text that nobody maps. What is
+ * installed says nothing, because both may be; nor does the executable, which may have been replaced, or be readable by
+ * nobody.
  */
 function libc(): "gnu" | "musl" {
-  return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-") ? "musl" : "gnu";
+  const mapped = readFileSync("/proc/self/maps", "latin1");
+  return /\/(ld-musl-[^/\n]+|libc\.so)( \(deleted\))?$/m.test(mapped) ? "musl" : "gnu";
 }
 
 /** The library for a platform, or why there is none. */
