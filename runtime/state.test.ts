@@ -83,7 +83,7 @@ test("changes of an attempt that fails, is cancelled or comes too late are dropp
       ctx.state.set("late", ctx.attempt);
       if (ctx.attempt === 1) await late.promise;
     })
-    .timeout(10)
+    .timeout(200)
     .retry(quick)
     .action("report", () => late.resolve())
     .step("read", (ctx) => [ctx.state.get("failed"), ctx.state.get("saved"), ctx.state.get("late")]);
