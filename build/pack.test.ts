@@ -88,6 +88,14 @@ test.skipIf(!isRelease || ours.libc !== "glibc")("the library asks for no newer 
   expect(asked.filter(({ major, minor }) => major > OLDEST.major || minor > OLDEST.minor)).toEqual([]);
 });
 
+test.skipIf(!isRelease || ours.os !== "win32")("the library needs no runtime of Visual C++", async () => {
+  expect((await libraryBytes()).toString("latin1")).not.toMatch(/(vcruntime|msvcp)\d+\.dll/i);
+});
+
+test.skipIf(!isRelease || ours.libc !== "musl")("the library shares the C library of the process", async () => {
+  expect((await libraryBytes()).toString("latin1")).toContain(`libc.musl-${ours.target.split("-", 1)[0]}.so.1`);
+});
+
 test("with the library come the licences of what is linked into it", async () => {
   const file = await Bun.file(join(packed.platform.directory, "THIRD-PARTY.md")).text();
   const rows = [...file.matchAll(/^\| ([\w-]+) +\| +([\d.]+\S*) \| (.+?) +\| (.+?) +\| +([\d, ]+) \|$/gm)];
