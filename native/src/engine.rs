@@ -76,8 +76,8 @@ pub struct Engine {
     needs: VecDeque<(RunId, Need)>,
     /// Events that not all who wait for them have been told.
     deliveries: VecDeque<Delivery>,
-    /// How many events are stored, and the names of those that may be of no more use.
-    events_stored: u64,
+    /// How many events are stored by name, and the names of those that may be of no more use.
+    events_stored: BTreeMap<Arc<str>, u64>,
     events_seen: BTreeSet<Arc<str>>,
     /// The clocks of attempts that have ended in the open transaction.
     clocks_over: Clocks,
@@ -129,7 +129,7 @@ impl Engine {
             circuits: BTreeMap::new(),
             needs: VecDeque::new(),
             deliveries: VecDeque::new(),
-            events_stored: 0,
+            events_stored: BTreeMap::new(),
             events_seen: BTreeSet::new(),
             clocks_over: Clocks::new(),
             clocks: Clocks::new(),

@@ -110,6 +110,8 @@ codes! {
         RunNotRetryable = "run_not_retryable",
         /// The request for approval was answered before, or its run went on without it.
         TokenUsed = "token_used",
+        /// The run is stuck: what it waits for can be answered when it goes on.
+        RunStuck = "run_stuck",
         /// Nobody answered the request for approval in time.
         TokenExpired = "token_expired",
         /// The idempotency key was used with another body.
@@ -126,7 +128,7 @@ codes! {
         AnswersFull = "answers_full",
         /// Too many runs are active.
         TooManyRuns = "too_many_runs",
-        /// Too many events are kept for waits that have not seen them.
+        /// Too many events of this name are kept for waits that have not seen them.
         TooManyEvents = "too_many_events",
         /// A run is inside of too many others.
         SubflowTooDeep = "subflow_too_deep",

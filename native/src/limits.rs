@@ -73,8 +73,8 @@ limits! {
     STATE_CHANGES = 1_024;
     /// Values removed in one commit because their time is over.
     EXPIRED_PER_COMMIT = 1_024;
-    /// Events that are kept for waits which have not seen them.
-    EVENTS = 100_000;
+    /// Events of one name that are kept for waits which have not seen them.
+    EVENTS_PER_NAME = 100_000;
     /// Waits that one commit tells of an event; the rest follow in the next.
     DELIVERIES_PER_COMMIT = 4_096;
     /// Waiting runs with a long history that are kept in memory, because reading them again takes time.

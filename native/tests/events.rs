@@ -2,7 +2,8 @@
 
 mod harness;
 
-use harness::{World, live, node, step};
+use cronflow::limits;
+use harness::{Mode, World, live, node, step};
 use serde_json::{Value, json};
 
 fn wait() -> Value {
@@ -105,4 +106,30 @@ fn a_run_that_an_event_starts_does_not_wait_for_that_same_event() {
             assert_eq!(world.recorded(&run, "pay"), json!({ "amount": 3 }));
         });
     }
+}
+
+#[test]
+fn a_run_that_sees_no_events_holds_up_those_of_its_name_and_no_others() {
+    let mut world = World::new(Mode::AsTold);
+    let wait = |name: &str, event: &str| node("wait_for_event", name, json!({ "event": event, "filter": true }));
+    world.define_nodes("left", json!([wait("wait", "updated")]));
+    world.define_nodes("other", json!([node("wait_for_event", "wait", json!({ "event": "paid" }))]));
+    world.define_nodes("listens", json!([step("work")]));
+    let left = world.start("left");
+    // A workflow that is paused sees nothing.
+    world.command(json!({ "pause": "left" }));
+    world.tamper(&format!(
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {})
+         INSERT INTO events (name, published_at_ms) SELECT 'updated', 0 FROM number",
+        limits::EVENTS_PER_NAME
+    ));
+    world.advance(0);
+    let result = world.command(json!({ "publish": { "name": "updated" } }));
+    assert_eq!(result["refused"]["code"], "too_many_events");
+    assert!(result["refused"]["message"].as_str().unwrap().contains(&left), "{result}");
+    let other = world.start("other");
+    world.command(json!({ "publish": { "name": "paid" } }));
+    assert_eq!(world.status(&other), "completed");
+    world.command(json!({ "cancel": { "run": left } }));
+    assert!(world.command(json!({ "publish": { "name": "updated" } }))["refused"].is_null());
 }

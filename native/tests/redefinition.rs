@@ -294,3 +294,36 @@ fn items_that_are_completed_are_not_done_again_by_a_run_that_is_taken_up_with_a_
     ask(&mut engine, 0, &json!([define(&for_each_of(&["charge"]))]));
     assert_eq!(body_of(&mut engine, &run).0, json!("running"));
 }
+
+#[test]
+fn the_approval_of_a_run_that_is_stuck_can_be_given_when_the_run_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cronflow.db");
+    let nodes = json!([
+        { "kind": "step", "name": "first" },
+        { "kind": "approval", "name": "boss", "on_pause": true },
+        { "kind": "step", "name": "last" }
+    ]);
+    let mut engine = open(&path);
+    let answer = ask(&mut engine, 0, &json!([define(&nodes), { "start": { "workflow": "orders" } }]));
+    let run = answer["requests"][0]["results"][1]["run"].clone();
+    let answer = end_in_turn(&mut engine, answer, &[("first", output(json!(1)))]);
+    let token = answer["effects"].as_array().unwrap().iter().find_map(|effect| effect["execute"]["token"].as_str());
+    let approve = json!({ "approve": { "token": token.unwrap(), "approved": true } });
+    end_in_turn(&mut engine, answer.clone(), &[("boss", json!({}))]);
+    drop(engine);
+
+    let mut engine = open(&path);
+    let other = json!([{ "kind": "step", "name": "other" }]);
+    // The first time finds that it is stuck, the second knows.
+    for _ in 0..2 {
+        let answer = ask(&mut engine, 1, &json!([define(&other), approve]));
+        assert_eq!(answer["requests"][0]["results"][1]["refused"]["code"], "run_stuck", "{answer}");
+    }
+    assert_eq!(body_of(&mut engine, &run), (json!("stuck"), json!("definition_changed")));
+    drop(engine);
+
+    let mut engine = open(&path);
+    let answer = ask(&mut engine, 2, &json!([define(&nodes), approve]));
+    assert_eq!(executed(&answer), ["last"], "{answer}");
+}

@@ -30,6 +30,7 @@ export const CODES = {
   run_ended: { class: "conflict", meaning: "The run has already ended." },
   run_not_retryable: { class: "conflict", meaning: "Only a run that has failed, was cancelled or is stuck, and whose hook has ended, can be taken up again." },
   token_used: { class: "conflict", meaning: "The request for approval was answered before, or its run went on without it." },
+  run_stuck: { class: "conflict", meaning: "The run is stuck: what it waits for can be answered when it goes on." },
   token_expired: { class: "conflict", meaning: "Nobody answered the request for approval in time." },
   idempotency_conflict: { class: "conflict", meaning: "The idempotency key was used with another body." },
   delivery_conflict: { class: "conflict", meaning: "A message of this id was delivered before, with another body." },
@@ -37,7 +38,7 @@ export const CODES = {
   queue_full: { class: "busy", meaning: "Too many requests wait for the engine." },
   answers_full: { class: "busy", meaning: "So many bytes were read for this commit that nothing more is: ask again." },
   too_many_runs: { class: "busy", meaning: "Too many runs are active." },
-  too_many_events: { class: "busy", meaning: "Too many events are kept for waits that have not seen them." },
+  too_many_events: { class: "busy", meaning: "Too many events of this name are kept for waits that have not seen them." },
   subflow_too_deep: { class: "busy", meaning: "A run is inside of too many others." },
   too_many_workflows: { class: "busy", meaning: "Too many workflows are defined." },
   too_many_cores: { class: "busy", meaning: "Too many engines are open in this process." },
@@ -116,8 +117,8 @@ export const LIMITS = {
   STATE_CHANGES: 1024,
   /** Values removed in one commit because their time is over. */
   EXPIRED_PER_COMMIT: 1024,
-  /** Events that are kept for waits which have not seen them. */
-  EVENTS: 100000,
+  /** Events of one name that are kept for waits which have not seen them. */
+  EVENTS_PER_NAME: 100000,
   /** Waits that one commit tells of an event; the rest follow in the next. */
   DELIVERIES_PER_COMMIT: 4096,
   /** Waiting runs with a long history that are kept in memory, because reading them again takes time. */

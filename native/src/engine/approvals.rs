@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 
 use super::Engine;
 use crate::error::{Code, Error, Result};
+use crate::ids::RunId;
 use crate::machine::{self, Event};
-use crate::model::{ApprovalRow, ApprovalStatus};
+use crate::model::{ApprovalRow, ApprovalStatus, RunStatus};
 use crate::protocol::{ApprovalJson, Approve, CommandResult};
 use crate::value;
 
@@ -30,13 +31,21 @@ impl Engine {
         let payload = value::check_optional("payload", approve.payload)?;
         let output = output(approve.approved, payload)?;
         let place = row.place;
-        let gone = || Error::new(Code::TokenUsed, format!("run {} does not wait for this approval", place.run));
-        let active = self.active_or_read(place.run, now_ms)?.ok_or_else(gone)?;
+        let Some(active) = self.active_or_read(place.run, now_ms)? else { return Err(self.does_not_wait(place.run)?) };
         let slot_free = self.slots.is_free_for(&active) && self.is_defined(&active);
         let (name, scope) = (&*place.name, &*place.scope);
         let event = Event::Approved { name, scope, approved: approve.approved, output: &output };
         self.transition(active, event, now_ms, slot_free)?;
         Ok(CommandResult::Done)
+    }
+
+    /// Why a run whose request is open cannot be given its answer.
+    fn does_not_wait(&mut self, run: RunId) -> Result<Error> {
+        if self.store.run(run)?.is_some_and(|row| row.status == RunStatus::Stuck) {
+            let message = format!("run {run} is stuck; the approval can be answered when the run goes on");
+            return Ok(Error::new(Code::RunStuck, message));
+        }
+        Ok(Error::new(Code::TokenUsed, format!("run {run} does not wait for this approval")))
     }
 
     /// The request of a token.

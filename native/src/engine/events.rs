@@ -28,9 +28,8 @@ impl Engine {
         let payload = value::check_optional("payload", publish.payload)?;
         self.check_listeners(&publish.starts)?;
         let is_awaited = self.store.is_awaited(&publish.name)?;
-        if is_awaited && self.events_stored >= limits::EVENTS {
-            let message = "too many events are kept for waits that have not seen them; try again when some have ended";
-            return Err(Error::new(Code::TooManyEvents, message));
+        if is_awaited {
+            self.check_room_for_event(&publish.name)?;
         }
         // From here on nothing is refused: who listens is started and who waits is told, or nobody. It is stored first:
         // what it starts does not wait for it.
@@ -45,9 +44,23 @@ impl Engine {
         Ok(CommandResult::Published { event, runs })
     }
 
+    /// A run that does not go on keeps what is published from being forgotten: it holds up its own events, not others.
+    fn check_room_for_event(&mut self, name: &str) -> Result<()> {
+        if self.events_stored.get(name).is_none_or(|stored| *stored < limits::EVENTS_PER_NAME) {
+            return Ok(());
+        }
+        let run = self.store.waits(name, i64::MAX, None, 1)?.first().map(|place| place.run.to_string());
+        let message = format!(
+            "{} events `{name}` are kept for runs that wait and have not seen them, like {}: let them go on, or cancel them",
+            limits::EVENTS_PER_NAME,
+            run.unwrap_or_default()
+        );
+        Err(Error::new(Code::TooManyEvents, message))
+    }
+
     fn store_event(&mut self, name: &str, payload: Option<&str>, now_ms: i64) -> Result<i64> {
         let id = self.store.insert_event(name, payload, now_ms)?;
-        self.events_stored += 1;
+        *self.events_stored.entry(name.into()).or_default() += 1;
         let event = StoredEvent { id, payload: payload.map(str::to_owned) };
         self.deliveries.push_back(Delivery { name: name.into(), event, after: None, since_ms: now_ms });
         Ok(id)
@@ -112,7 +125,12 @@ impl Engine {
             return Ok(());
         }
         for name in std::mem::take(&mut self.events_seen) {
-            self.events_stored = self.events_stored.saturating_sub(self.store.forget_events(&name)?);
+            let forgotten = self.store.forget_events(&name)?;
+            let Some(stored) = self.events_stored.get_mut(&name) else { continue };
+            *stored = stored.saturating_sub(forgotten);
+            if *stored == 0 {
+                self.events_stored.remove(&name);
+            }
         }
         Ok(())
     }
@@ -120,7 +138,10 @@ impl Engine {
     /// Events that were stored and not told to all before the process ended, or before a commit failed.
     pub(super) fn recall_events(&mut self) -> Result<()> {
         let events = self.store.events()?;
-        self.events_stored = events.len() as u64;
+        self.events_stored.clear();
+        for (name, _) in &events {
+            *self.events_stored.entry(name.as_str().into()).or_default() += 1;
+        }
         self.events_seen.clear();
         let delivery =
             |(name, event): (String, StoredEvent)| Delivery { name: name.into(), event, after: None, since_ms: 0 };

@@ -142,7 +142,9 @@ impl Engine {
                     }
                 }
                 Write::SetTimer(..) => self.timers_changed = true,
-                Write::CloseWait(_, event) | Write::AdvanceWait(_, event, _) if self.events_stored > 0 => {
+                Write::CloseWait(_, event) | Write::AdvanceWait(_, event, _)
+                    if self.events_stored.contains_key(event) =>
+                {
                     self.events_seen.insert(event.clone());
                 }
                 _ => {}

@@ -239,8 +239,8 @@ pub fn insert_event(connection: &Connection, name: &str, payload: Option<&str>, 
 pub fn forget_events(connection: &Connection, name: &str) -> Result<u64> {
     let forgotten = connection
         .prepare_cached(
-            "DELETE FROM events WHERE name = ?1 AND NOT EXISTS
-               (SELECT 1 FROM waits WHERE waits.event = ?1 AND waits.after_event_id < events.event_id)",
+            "DELETE FROM events WHERE name = ?1 AND event_id <=
+               (SELECT ifnull(min(after_event_id), 9223372036854775807) FROM waits WHERE event = ?1)",
         )?
         .execute(params![name])?;
     Ok(forgotten as u64)
