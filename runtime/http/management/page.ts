@@ -68,6 +68,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   token_unknown: "There is no such request",
   token_used: "This request was answered before",
   token_expired: "This request is too old",
+  run_stuck: "This cannot be answered now",
 };
 
 /** Without an `action` it goes to the page's own address. */
