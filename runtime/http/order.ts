@@ -1,9 +1,10 @@
 /** The order in which webhooks are tried. It does not depend on the order in which they are defined. */
 
-import { bySpecificity, type PathPattern, pathPatterns, type Relation, relation } from "../definition/webhook-path.ts";
+import { bySpecificity, type PathPattern, pathPatterns } from "../definition/webhook-path.ts";
 import type { Definition, WebhookTrigger } from "../definition.ts";
 import { InvalidError } from "../errors.ts";
 import { HEALTH_PATH } from "./health.ts";
+import { type Clash, Patterns } from "./patterns.ts";
 import { MANAGEMENT_PREFIX } from "./prefix.ts";
 
 /** A webhook at one of its paths. */
@@ -19,11 +20,15 @@ export interface PlacedWebhook {
  */
 export function webhooksInOrder(definitions: Iterable<Definition>): readonly PlacedWebhook[] {
   const places: Place[] = [];
+  const byMethod = new Map<string, Patterns<Place>>();
   for (const { id, triggers } of definitions) {
     for (const trigger of triggers) {
       if (trigger.type !== "webhook") continue;
-      const patterns = pathPatterns(id, trigger.path);
-      for (const pattern of patterns) places.push(checked({ workflowId: id, trigger, pattern }, places));
+      for (const pattern of pathPatterns(id, trigger.path)) {
+        const place = { workflowId: id, trigger, pattern };
+        check(place, byMethod);
+        places.push(place);
+      }
     }
   }
   places.sort((one, other) => bySpecificity(one.pattern, other.pattern));
@@ -37,21 +42,23 @@ interface Place extends PlacedWebhook {
   readonly pattern: PathPattern;
 }
 
-function checked(place: Place, others: readonly Place[]): Place {
+/** Throws if a place is the engine's own, or in the way of those before it, to which it is added. */
+function check(place: Place, byMethod: Map<string, Patterns<Place>>): void {
   const { workflowId, pattern } = place;
   const where = `Workflow \`${workflowId}\`: the webhook ${nameOf(place)}`;
   const plain = pattern.path.replace(/\/+$/, "");
   if (plain === HEALTH_PATH || plain === MANAGEMENT_PREFIX || plain.startsWith(`${MANAGEMENT_PREFIX}/`)) {
     throw invalid(`${where} is at a path of the engine's own. Give it another path.`);
   }
-  for (const other of others) {
-    const problem = methodOf(other) === methodOf(place) ? PROBLEMS[relation(pattern, other.pattern)] : undefined;
-    if (problem !== undefined) throw invalid(`${where} ${problem(nameOf(other), other.workflowId)}`);
-  }
-  return place;
+  const others = byMethod.get(methodOf(place)) ?? new Patterns<Place>();
+  const other = others.firstInTheWayOf(pattern);
+  if (other !== undefined)
+    throw invalid(`${where} ${PROBLEMS[other.clash](nameOf(other.value), other.value.workflowId)}`);
+  others.add(pattern, place);
+  byMethod.set(methodOf(place), others);
 }
 
-const PROBLEMS: Partial<Record<Relation, (other: string, workflowId: string) => string>> = {
+const PROBLEMS: Record<Clash, (other: string, workflowId: string) => string> = {
   same: (_, workflowId) => `is also that of workflow \`${workflowId}\`. Give one of them another path or method.`,
   unclear: (other, workflowId) =>
     `and ${other} of workflow \`${workflowId}\` may match the same request, and neither is the more specific. Give one of them another path or method.`,

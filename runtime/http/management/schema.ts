@@ -1,5 +1,6 @@
 /** What a management route takes: each description is at once a JSON Schema for the document and a reader. */
 import { milliseconds } from "../../duration.ts";
+import { InvalidError } from "../../errors.ts";
 import type { Issue } from "../../schema.ts";
 
 /** JSON Schema 2020-12, as far as it is used here. */
@@ -130,7 +131,7 @@ export function duration(description: string): Schema<number> {
       try {
         return milliseconds(value);
       } catch (error) {
-        if (error instanceof TypeError) return unfit(path, NO_DURATION);
+        if (error instanceof InvalidError) return unfit(path, NO_DURATION);
         throw error;
       }
     },

@@ -33,14 +33,15 @@ export function addWebhook(
   }
 }
 
-/** The endpoints of an app, in the order in which they are tried. */
-const endpoints = new WeakMap<Hono, Endpoint[]>();
+/** The endpoints of an app by what their paths match, in the order in which they are tried. */
+const endpoints = new WeakMap<Hono, Map<string, Endpoint>>();
 
 function endpoint(routes: Hono, pattern: PathPattern, admission: Admission): Endpoint {
-  const all = endpoints.get(routes) ?? [];
+  const all = endpoints.get(routes) ?? new Map<string, Endpoint>();
   endpoints.set(routes, all);
-  const { path } = pattern;
-  const found = all.find((other) => relation(other.pattern, pattern) === "same");
+  const { path, segments } = pattern;
+  const key = JSON.stringify(segments.map(({ rank, text }) => [rank, text]));
+  const found = all.get(key);
   if (found !== undefined) {
     if (found.pattern.path === path) return found;
     throw invalid(
@@ -48,7 +49,7 @@ function endpoint(routes: Hono, pattern: PathPattern, admission: Admission): End
     );
   }
   const made = new Endpoint(pattern, admission, all);
-  all.push(made);
+  all.set(key, made);
   // One handler for all methods: Hono is fastest when only one matches.
   routes.all(path, (context, next) => made.serve(context, next));
   return made;
@@ -63,7 +64,7 @@ class Endpoint {
     readonly pattern: PathPattern,
     readonly admission: Admission,
     /** All endpoints of the app. */
-    readonly all: readonly Endpoint[],
+    readonly all: ReadonlyMap<string, Endpoint>,
   ) {}
 
   add(webhook: Webhook): void {
@@ -93,8 +94,10 @@ class Endpoint {
 
   /** Those that are tried later for requests to this path. Asked for when all are there. */
   #others(): readonly Endpoint[] {
-    this.#wider ??= this.all
-      .slice(this.all.indexOf(this) + 1)
+    if (this.#wider !== undefined) return this.#wider;
+    const all = [...this.all.values()];
+    this.#wider = all
+      .slice(all.indexOf(this) + 1)
       .filter(({ pattern }) => relation(this.pattern, pattern) !== "disjoint");
     return this.#wider;
   }
