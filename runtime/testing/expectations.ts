@@ -19,7 +19,7 @@ export class StepExpectation<Output, Next> {
     this.#expect = expect;
   }
 
-  /** Its last attempt has completed; in a loop, that of every iteration. */
+  /** Its last attempt has completed; in a loop, that of every iteration. A `.cancel()`: it has ended the run. */
   toSucceed(): Next {
     return this.#expect(assertions.toSucceed(this.#name));
   }

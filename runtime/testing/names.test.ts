@@ -106,7 +106,7 @@ test("an answer says which, when several steps wait for a person", async () => {
     .run()
     .catch((thrown) => thrown);
   expect(error.message).toBe(
-    '.approve(): several steps wait for a person: `boss`, `legal`. Say which: { step: "boss" }.',
+    '.approve(): several steps wait for a person: `boss`, `legal`. Say which: .approve({}, { step: "boss" }).',
   );
   const result = await two.test().trigger().approve({}, { step: "legal" }).reject({ why: "no" }).run();
   expect(result.output).toEqual([

@@ -1,7 +1,7 @@
 /** What failed assertions say of a run. */
 import type { RecordedError } from "../errors.ts";
 import type { RunView, StepResult } from "./run-view.ts";
-import { waitText } from "./waits.ts";
+import { waitTexts } from "./waits.ts";
 
 /** An expectation of a test is not met. The message says what happened instead. */
 export class ExpectationError extends Error {
@@ -70,7 +70,7 @@ export function situation(view: RunView): string {
   const width = Math.max(0, ...reached.map(([name]) => name.length));
   if (reached.length > 0) lines.push("Steps reached:");
   for (const [name, result] of reached) lines.push(`  ${name.padEnd(width)}  ${stepText(result)}`);
-  for (const wait of waits) lines.push(`It waits: ${waitText(wait, nowMs)}`);
+  for (const text of waitTexts(waits, nowMs)) lines.push(`It waits: ${text}`);
   return lines.join("\n");
 }
 

@@ -4,6 +4,8 @@ import type { Definition, NodeSpec } from "../definition.ts";
 import type { RecordedError } from "../errors.ts";
 import type { AttemptRecord, RunRecord, RunStatus, StepStatus } from "../records.ts";
 import { nodeKey } from "../scope.ts";
+import { endedBy, type Place } from "./ended-by.ts";
+import { branchesOf, inside } from "./nodes.ts";
 import type { WaitMessage } from "./waits.ts";
 
 /**
@@ -76,8 +78,9 @@ export function stepResults(
   record: RunRecord,
   waits: readonly WaitMessage[],
 ): Record<string, StepResult> {
-  const hasEnded = ENDED.has(record.status);
   const passed = passedOver(definition.sequence.nodes, record);
+  const end = endedBy(definition, record);
+  const places = [...record.attempts, ...waits, ...(end === undefined ? [] : [end])];
   const results: Record<string, StepResult> = {};
   for (const [name, node] of definition.nodes) {
     const rows = Map.groupBy(
@@ -86,12 +89,13 @@ export function stepResults(
     );
     const waiting = waits.filter(({ step }) => step === name);
     const scopes = new Set([...rows.keys(), ...waiting.map(({ scope = "" }) => scope)]);
-    const reached = [...scopes].map((scope) => {
+    const reached = [...scopes].map((scope): readonly [string, StepResult] => {
       const waitsHere = waiting.filter((wait) => (wait.scope ?? "") === scope);
-      return [scope, resultOf(rows.get(scope) ?? [], waitsHere)] as const;
+      return [scope, resultOf(rows.get(scope) ?? [], waitsHere)];
     });
+    if (end?.step === name) reached.push([end.scope, SUCCEEDED]);
     for (const [scope, result] of reached) if (scope !== "") results[nodeKey(name, scope)] = result;
-    const absent = hasEnded || passed.has(node) ? "skipped" : isEntered(node, record, waits) ? "running" : "pending";
+    const absent = passed.has(node) ? "skipped" : withoutRows(record.status, isEntered(node, places));
     results[name] = summary(reached, absent);
   }
   return results;
@@ -135,11 +139,20 @@ function summary(reached: readonly (readonly [scope: string, result: StepResult]
 }
 
 const NOTHING = { output: undefined, error: undefined, isHandled: false, attempts: 0, iterations: {} };
+/** Of what is done without a handler and without a row. */
+const SUCCEEDED: StepResult = { ...NOTHING, status: "completed" };
+
+/** How a node is of which nothing is recorded. A block has no row when the run ends inside of it. */
+function withoutRows(status: RunStatus, isEntered: boolean): StepState {
+  const hasEnded = ENDED.has(status);
+  if (isEntered) return hasEnded ? "cancelled" : "running";
+  return hasEnded ? "skipped" : "pending";
+}
 
 /** Whether something inside a block has been reached, although the block itself has not ended. */
-function isEntered(node: NodeSpec, record: RunRecord, waits: readonly WaitMessage[]): boolean {
+function isEntered(node: NodeSpec, places: readonly Pick<Place, "step">[]): boolean {
   const names = new Set(inside(node).map(({ name }) => name));
-  return [...record.attempts, ...waits].some(({ step }) => names.has(step));
+  return places.some(({ step }) => names.has(step));
 }
 
 /** The nodes of branches that an `if` has decided against, outside of loops. */
@@ -157,13 +170,4 @@ function passedOver(nodes: readonly NodeSpec[], record: RunRecord): ReadonlySet<
     }
   }
   return passed;
-}
-
-/** The branches of a node; that of `else` is the last. */
-export function branchesOf({ branches = [], otherwise }: NodeSpec): readonly (readonly NodeSpec[])[] {
-  return otherwise === undefined ? branches : [...branches, otherwise];
-}
-
-function inside(node: NodeSpec): NodeSpec[] {
-  return [...branchesOf(node), node.body ?? []].flat().flatMap((inner) => [inner, ...inside(inner)]);
 }

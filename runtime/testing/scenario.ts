@@ -5,14 +5,15 @@ import type { AnyContext } from "../context.ts";
 import type { Definition } from "../definition.ts";
 import { type Duration, milliseconds } from "../duration.ts";
 import { InvalidError } from "../errors.ts";
-import type { PausedWorkflow } from "../records.ts";
-import { nodeKey } from "../scope.ts";
+import { runRecord } from "../records.ts";
+import { type Addressee, choice, keyOf, meant } from "./approvals.ts";
 import { missingChild, withChildren } from "./children.ts";
 import { coverage } from "./coverage/collector.ts";
 import { type HandlerCall, InstrumentedDefinition } from "./instrumented.ts";
 import { Mocks, never } from "./mocks.ts";
 import { suggestion } from "./names.ts";
 import { ExpectationError, situation } from "./report.ts";
+import { withNode, withNodeIn } from "./run-ids.ts";
 import { type RunView, stepResults } from "./run-view.ts";
 import { secretReader } from "./test-secret.ts";
 import { VirtualEngine } from "./virtual-engine.ts";
@@ -38,18 +39,11 @@ export interface TestOptions {
   readonly concurrency?: number;
 }
 
-/** The scenario whose handler executes: engines that it calls, which are not started, are the one under test. */
+/** The scenario whose functions are called: engines that they call, which are not started, are the one under test. */
 const CURRENT = new AsyncLocalStorage<Scenario>();
 useStandIn(() => CURRENT.getStore()?.world.session);
 
 const START_MS = Date.UTC(2026, 0, 1);
-
-/** Whose request for approval is answered. */
-export interface Addressee {
-  readonly runId: string | undefined;
-  readonly step: string | undefined;
-  readonly isOnly?: boolean;
-}
 
 export interface ScenarioOptions extends TestOptions {
   readonly definitions: readonly Definition[];
@@ -60,7 +54,7 @@ export interface ScenarioOptions extends TestOptions {
   readonly childAdvice?: string;
   /** Answers calls of all functions, instead of the mocks: hooks, triggers and services are left out then. */
   readonly answer?: (call: HandlerCall) => unknown;
-  /** What tells the ids of its runs from those of other lives. Default 0. */
+  /** What tells the ids of its runs from those of other lives. Default 0, whose ids are those that tests see. */
   readonly node?: number;
   /** Whatever else an engine may be told. */
   readonly settings?: EngineOptions;
@@ -115,8 +109,10 @@ export class Scenario {
   async start(): Promise<void> {
     const { settings, patience = 1_000, log = failuresToConsole, services, concurrency } = this.#options;
     const { secrets = {}, childAdvice } = this.#options;
-    const probe = (call: HandlerCall): unknown => CURRENT.run(this, () => this.#probe(call));
-    const hook = (call: () => unknown): unknown => CURRENT.run(this, call);
+    const within = <T>(work: () => T): T => CURRENT.run(this, work);
+    // These also execute because of what a test asks the engine itself, outside of it.
+    const probe = (call: HandlerCall): unknown => within(() => this.#probe(call));
+    const hook = (call: () => unknown): unknown => within(call);
     const isBare = this.#options.answer !== undefined;
     const isMocked = (id: string, step: string): boolean => this.#mockedSubflows.get(id)?.has(step) === true;
     if (childAdvice !== undefined) this.#definitions = withChildren(this.#options.definitions, isMocked);
@@ -137,10 +133,11 @@ export class Scenario {
         isReplaced: (key) => isBare || this.mocks.hasService(key),
         secretOf: secretReader(secrets),
       },
-      node: this.#options.node ?? 0,
+      node: this.#node,
       startMs: this.nowMs,
       patienceMs: milliseconds(patience),
       onRest: () => this.#publishAwaited(),
+      within,
     });
     try {
       await this.#world.start();
@@ -161,10 +158,12 @@ export class Scenario {
 
   /** A run, with all that is known of it. */
   async view(runId: string): Promise<RunView> {
-    const { engine, clock } = this.world;
-    const record = await this.world.perform(() => engine.inspect(runId));
+    const { clock, session } = this.world;
+    const message = await this.world.perform(() => session.run(runId));
+    const found = await this.world.ask<{ waits: readonly WaitMessage[] }>(waitsQuery(runId));
+    const [recorded, waits] = await this.#shown([message, found.waits] as const);
+    const record = runRecord(recorded);
     const definition = this.definitionOf(record.workflowId);
-    const { waits } = await this.world.ask<{ waits: readonly WaitMessage[] }>(waitsQuery(runId));
     return {
       definition,
       record,
@@ -174,6 +173,21 @@ export class Scenario {
       calls: this.#calls.get(record.workflowId) ?? new Map(),
       thrown: this.#thrown.get(record.workflowId) ?? new Map(),
     };
+  }
+
+  get #node(): number {
+    return this.#options.node ?? 0;
+  }
+
+  /** What is recorded, with run ids as tests see them. */
+  async #shown<Recorded>(recorded: Recorded): Promise<Recorded> {
+    if (this.#node === 0) return recorded;
+    return JSON.parse(withNodeIn(JSON.stringify(recorded), new Set(await this.runIds()), 0));
+  }
+
+  /** The id in this life of a run that a test names. */
+  ownId(runId: string): string {
+    return this.#node === 0 ? runId : withNode(runId, this.#node);
   }
 
   definitionOf(workflowId: string): Definition {
@@ -186,24 +200,15 @@ export class Scenario {
     );
   }
 
-  /**
-   * Answers the request for approval that is open; `step` says which, when there are several. `isOnly`: no other run is
-   * meant, not even a child.
-   */
-  async answer(payload: ApprovalAnswer, { runId, step, isOnly = false }: Addressee): Promise<void> {
+  /** Answers the request for approval that is open and meant. */
+  async answer(payload: ApprovalAnswer, whose: Addressee): Promise<void> {
     const { engine } = this.world;
-    const open = await this.world.perform(() => engine.listPausedWorkflows());
-    const wanted = open.filter((paused) => step === undefined || [paused.step, keyOf(paused)].includes(step));
-    // A child run may be what waits.
-    const own = wanted.filter((paused) => paused.runId === runId);
-    const [found, ...others] = own.length > 0 || isOnly ? own : wanted;
-    const word = payload.approved === false ? ".reject()" : ".approve()";
-    if (found === undefined) throw new ExpectationError(await this.#nobodyAsks(word, runId, step));
+    const open = await this.world.perform(() => engine.listPausedWorkflows({ limit: 1_000 }));
+    const [found, ...others] = meant(open, whose);
+    const word = payload.approved === false ? "reject" : "approve";
+    if (found === undefined) throw new ExpectationError(await this.#nobodyAsks(word, whose));
     if (others.length > 0) {
-      const names = [found, ...others].map((paused) => `\`${keyOf(paused)}\``).join(", ");
-      throw new ExpectationError(
-        `${word}: several steps wait for a person: ${names}. Say which: { step: "${found.step}" }.`,
-      );
+      throw new ExpectationError(choice(word, open, [found, ...others], whose, (runId) => withNode(runId, 0)));
     }
     const token = this.#tokens.get(`${found.runId}:${keyOf(found)}`);
     if (token === undefined) throw new Error(`the token of \`${keyOf(found)}\` was not told`);
@@ -289,9 +294,9 @@ export class Scenario {
     return true;
   }
 
-  async #nobodyAsks(word: string, runId: string | undefined, step: string | undefined): Promise<string> {
+  async #nobodyAsks(word: string, { own, run = own, step }: Addressee): Promise<string> {
     const what = step === undefined ? "no step waits for a person" : `step \`${step}\` does not wait for a person`;
-    return `${word}: ${what}${runId === undefined ? "." : `.\n${situation(await this.view(runId))}`}`;
+    return `.${word}(): ${what}${run === undefined ? "." : `.\n${situation(await this.view(run))}`}`;
   }
 
   async #everything(): Promise<RunView[]> {
@@ -328,10 +333,6 @@ function mapIn<K, V>(maps: Map<string, Map<K, V>>, key: string): Map<K, V> {
     maps.set(key, map);
   }
   return map;
-}
-
-function keyOf({ step, scope }: PausedWorkflow): string {
-  return nodeKey(step, scope);
 }
 
 /** Milliseconds since 1970 of a moment that a test names. */

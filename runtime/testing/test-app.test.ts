@@ -85,6 +85,35 @@ test("a person answers, and a death of the process changes nothing", async () =>
   expect(results.map(({ output }) => output)).toMatchObject([{ approved: true, by: "ada" }, { approved: false }]);
 });
 
+test("who is asked in several runs is told apart as the message says", async () => {
+  const two = createCronflow()
+    .define({ id: "two" })
+    .manual()
+    .parallel([(flow) => flow.humanInTheLoop({ name: "h" }), (flow) => flow.humanInTheLoop({ name: "other" })]);
+  const one = createCronflow().define({ id: "one" }).manual().humanInTheLoop({ name: "h" });
+  await using app = testApp([one, two]);
+  const [first, second, third] = [await app.trigger(one), await app.trigger(two), await app.trigger(one)];
+  const ask = (which: { step?: string; run?: string }): Promise<string> =>
+    app.approve({}, which).then(
+      () => "answered",
+      (error: Error) => error.message,
+    );
+  const all = `\`h\` of ${first}, \`h\` of ${second}, \`other\` of ${second}, \`h\` of ${third}`;
+  expect(await ask({})).toBe(
+    `.approve(): several steps wait for a person: ${all}. Say which: .approve({}, { run: "${first}" }).`,
+  );
+  expect(await ask({ run: first })).toBe("answered");
+  expect(await ask({ step: "h" })).toEndWith(`Say which: .approve({}, { run: "${second}", step: "h" }).`);
+  expect(await ask({ run: second })).toBe(
+    `.approve(): several steps wait for a person: \`h\`, \`other\`. Say which: .approve({}, { run: "${second}", step: "h" }).`,
+  );
+  expect(await ask({ run: second, step: "h" })).toBe("answered");
+  expect(await ask({ run: second, step: "h" })).toStartWith(".approve(): step `h` does not wait for a person.");
+  expect(await ask({})).toEndWith('Say which: .approve({}, { step: "other" }).');
+  expect(await ask({ step: "other" })).toBe("answered");
+  expect(await ask({})).toBe("answered");
+});
+
 test("an expectation that is not met says how the run is", async () => {
   await using app = testApp([orders]);
   await expect(app.expectRun(orders).toComplete()).rejects.toThrow("workflow `orders` has had no run");
@@ -222,6 +251,78 @@ test("handlers and hooks that call their engine call the one under test", async 
   expect(told).toEqual(["by the step", "by execute", "by the hook"]);
   expect(await app.engine.state.get("key")).toBe("value");
   await expect(busy.state.get("key")).rejects.toThrow("call start() first");
+});
+
+test("whatever else of a workflow calls its engine calls the one under test", async () => {
+  const busy = createCronflow();
+  const note = busy
+    .define({ id: "note" })
+    .manual()
+    .step("what", (ctx) => ctx.payload);
+  const failures: unknown[] = [];
+  const tell = (what: string): Promise<void> =>
+    busy.trigger(note, what).then(
+      () => {},
+      (error) => void failures.push([what, error]),
+    );
+  const told =
+    <T>(what: string, value: T) =>
+    async (): Promise<T> =>
+      tell(what).then(() => value);
+  busy
+    .define({ id: "hook" })
+    .onWebhook("/hook", {
+      schema: z.unknown().refine(told("schema", true)),
+      validate: told("validate", true),
+      condition: told("condition", true),
+      onSuccess: told("webhook's onSuccess", undefined),
+    })
+    .step("flaky", (ctx) => {
+      if (ctx.attempt === 1) throw new Error("busy");
+    })
+    .retry({
+      backoff: { delay: 0 },
+      onRetry: told("onRetry", undefined),
+      retryOn: () => tell("retryOn") !== undefined,
+    });
+  busy
+    .define({ id: "poll" })
+    .onPoll(told("poll", []), { interval: "1h" })
+    .step("none", () => 1);
+  await using app = testApp(busy);
+  await app.start();
+  const texts = async (): Promise<unknown[]> => {
+    const notes = await app.runs(note);
+    return (await Promise.all(notes.map(({ runId }) => app.inspect(runId)))).map(({ payload }) => payload);
+  };
+  await app.fetch(post("/hook", {}));
+  await app.advance("1h");
+  expect(failures).toEqual([]);
+  const all = ["condition", "onRetry", "poll", "retryOn", "schema", "validate", "webhook's onSuccess"];
+  expect([...new Set(await texts())].toSorted()).toEqual(all);
+  const polls = async (): Promise<number> => (await texts()).filter((text) => text === "poll").length;
+  expect(await polls()).toBe(2);
+  await app.crash();
+  await app.advance("1h");
+  expect(failures).toEqual([]);
+  expect(await polls()).toBe(3);
+  // It is that of the app's calls alone.
+  await expect(busy.trigger(note)).rejects.toThrow("call start() first");
+});
+
+test("handlers call the engine under test, whoever has asked it", async () => {
+  const busy = createCronflow();
+  const note = busy
+    .define({ id: "note" })
+    .manual()
+    .step("what", (ctx) => ctx.payload);
+  const caller = busy
+    .define({ id: "caller" })
+    .manual()
+    .step("call", () => busy.execute(note, "by the step"));
+  await using app = testApp(busy);
+  await app.start();
+  expect(await app.engine.execute(caller)).toBe("by the step");
 });
 
 test("the engine that is tested is not started by it", async () => {

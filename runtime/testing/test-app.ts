@@ -1,6 +1,13 @@
 /** `testApp()`: several workflows in one engine, and HTTP without a socket. */
-import { type ApprovalAnswer, Cronflow, type EngineOptions, insideOf, type TriggerOptions } from "../app.ts";
-import type { AnyWorkflow, PayloadOf, RunOutputOf } from "../builder/workflow.ts";
+import {
+  type ApprovalAnswer,
+  Cronflow,
+  type EngineOptions,
+  type Given,
+  insideOf,
+  type TriggerOptions,
+} from "../app.ts";
+import type { AnyWorkflow, RunOutputOf } from "../builder/workflow.ts";
 import type { Definition } from "../definition.ts";
 import { type Duration, milliseconds } from "../duration.ts";
 import { InvalidError, UnavailableError } from "../errors.ts";
@@ -17,24 +24,13 @@ import { ExpectationError, situation } from "./report.ts";
 import type { TestResult } from "./run-view.ts";
 import { Scenario, type TestOptions } from "./scenario.ts";
 import { checkMock, checkStep, serviceKey } from "./targets.ts";
-import { type OutputNamed, resultOf, type StepNames } from "./workflow-test.ts";
+import { type OutputNamed, resultOf, type StepNames, type WhichApproval } from "./workflow-test.ts";
 
 /** What a test of an app may say of its engine. What it does not say is as the engine that is tested has it. */
 export interface TestAppOptions extends TestOptions, HttpSettings {}
 
-/** Which request for approval is meant: its step, its run. */
-export interface WhichApproval {
-  readonly step?: string;
-  readonly run?: string;
-}
-
 /** What a workflow's steps are, for the compiler. */
 export type StepsOf<W extends AnyWorkflow> = W["types"] extends { readonly steps: infer Steps } ? Steps : unknown;
-
-type Given<W extends AnyWorkflow> =
-  undefined extends PayloadOf<W>
-    ? [payload?: PayloadOf<W>, options?: TriggerOptions]
-    : [payload: PayloadOf<W>, options?: TriggerOptions];
 
 /**
  * Workflows under test. The engine starts with the first call that needs it; each call resolves when nothing more happens
@@ -92,8 +88,7 @@ export class TestApp implements AsyncDisposable {
   }
 
   /** Starts a run and gives its id. */
-  trigger<W extends AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<string>;
-  trigger(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<string>;
+  trigger<W extends string | AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<string>;
   trigger(workflow: string | AnyWorkflow, payload?: unknown, options?: TriggerOptions): Promise<string> {
     const { id } = this.#scenario.definitionOf(typeof workflow === "string" ? workflow : workflow.id);
     return this.#perform((engine) => engine.trigger(id, payload, options));
@@ -234,7 +229,7 @@ export class TestApp implements AsyncDisposable {
 
   async #answer(payload: ApprovalAnswer, { run, step }: WhichApproval): Promise<void> {
     await this.settle();
-    await this.#scenario.answer(payload, { runId: run, step, isOnly: run !== undefined });
+    await this.#scenario.answer(payload, { run, step });
   }
 
   async #expect(run: string | AnyWorkflow, assertion: Assertion): Promise<void> {

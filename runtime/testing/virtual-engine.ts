@@ -23,6 +23,8 @@ export interface VirtualEngineOptions {
   readonly patienceMs: number;
   /** Called when nothing moves by itself any more; gives whether it has set something in motion. */
   readonly onRest: () => Promise<boolean>;
+  /** Calls what calls the user's functions, of whatever kind. */
+  readonly within: <T>(work: () => T) => T;
 }
 
 export class VirtualEngine {
@@ -51,13 +53,13 @@ export class VirtualEngine {
   }
 
   async start(): Promise<void> {
-    await this.engine.start();
+    await this.#options.within(() => this.engine.start());
     await this.settle();
   }
 
   async close(): Promise<void> {
     const isIdle = this.session.activity().executing.length === 0;
-    await this.engine.stop({ timeout: isIdle ? this.#options.patienceMs : 0 });
+    await this.#options.within(() => this.engine.stop({ timeout: isIdle ? this.#options.patienceMs : 0 }));
   }
 
   /** The session of now: a crash brings another. */
@@ -81,7 +83,7 @@ export class VirtualEngine {
   async perform<T>(operation: () => T | Promise<T>): Promise<T> {
     this.#operations += 1;
     try {
-      return await operation();
+      return await this.#options.within(operation);
     } finally {
       this.#operations -= 1;
       this.#changed();
@@ -89,7 +91,11 @@ export class VirtualEngine {
   }
 
   /** Resolves when nothing more happens before the clock moves. */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
+    return this.#options.within(() => this.#settle());
+  }
+
+  async #settle(): Promise<void> {
     for (;;) {
       if (this.#wantsCrash) await this.crash();
       if (this.clock.moveTo(this.clock.now())) continue;
@@ -102,7 +108,11 @@ export class VirtualEngine {
   }
 
   /** Lets time pass as a clock on the wall would. */
-  async advance(ms: number): Promise<void> {
+  advance(ms: number): Promise<void> {
+    return this.#options.within(() => this.#advance(ms));
+  }
+
+  async #advance(ms: number): Promise<void> {
     await this.settle();
     const untilMs = this.clock.now() + ms;
     for (let next = this.clock.next; next !== undefined && next <= untilMs; next = this.clock.next) {
@@ -118,7 +128,7 @@ export class VirtualEngine {
     this.#wantsCrash = false;
     this.#hanging.clear();
     this.#leftAttempts.clear();
-    await this.#inside.crash();
+    await this.#options.within(() => this.#inside.crash());
   }
 
   /** The same, asked for by a handler that executes: it cannot wait for its own end. */

@@ -20,8 +20,20 @@ export function waitsQuery(runId: string): string {
   return `{"query":{"waits":{"run":${JSON.stringify(runId)}}}}`;
 }
 
-/** One sentence: what is waited for, and what goes on with it. */
-export function waitText(wait: WaitMessage, nowMs: number): string {
+/** A sentence of each: what is waited for, and what goes on with it. */
+export function waitTexts(waits: readonly WaitMessage[], nowMs: number): string[] {
+  const areSeveralAsked = waits.filter((wait) => wait.for === "approval").length > 1;
+  return waits.map((wait) => waitText(wait, nowMs, areSeveralAsked));
+}
+
+/** A call that answers a request for approval. `which`: it says whose. */
+export function requestText(word: string, which?: { readonly run?: string; readonly step?: string }): string {
+  if (which === undefined) return `.${word}()`;
+  const fields = Object.entries(which).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  return `.${word}({}, { ${fields.join(", ")} })`;
+}
+
+function waitText(wait: WaitMessage, nowMs: number, areSeveralAsked: boolean): string {
   const step = `\`${nodeKey(wait.step, wait.scope)}\``;
   const until = wait.until_ms === undefined ? "" : ` until ${new Date(wait.until_ms).toISOString()}`;
   const advance = wait.until_ms === undefined ? undefined : `\`.advance("${durationText(wait.until_ms - nowMs)}")\``;
@@ -36,8 +48,11 @@ export function waitText(wait: WaitMessage, nowMs: number): string {
       return `attempt ${wait.attempt} of ${step} waits${until}: write ${advance}.`;
     case "event":
       return `${step} waits for the event \`${wait.event}\`${until}: write \`.mockEvent("${wait.event}", …)\`${orElse(advance)}.`;
-    case "approval":
-      return `${step} waits for a person${until}: write \`.approve()\` or \`.reject()\`${orElse(advance)}.`;
+    case "approval": {
+      const which = areSeveralAsked ? { step: nodeKey(wait.step, wait.scope) } : undefined;
+      const words = ["approve", "reject"].map((word) => `\`${requestText(word, which)}\``);
+      return `${step} waits for a person${until}: write ${words.join(" or ")}${orElse(advance)}.`;
+    }
     case "child":
       return `${step} waits for its child run${wait.child === undefined ? "" : ` ${wait.child}`}.`;
     case "slot":

@@ -149,6 +149,88 @@ test("branches that were not taken are skipped, also while the run goes on", asy
   expect(steps["large"]?.status).toBe("completed");
 });
 
+test("the .cancel() that ended the run has succeeded, and no other has", async () => {
+  const workflow = createCronflow()
+    .define({ id: "cancels" })
+    .manual()
+    .if("bad", (ctx) => ctx.payload === 1)
+    .cancel("bad", { name: "stop" })
+    .elseIf((ctx) => ctx.payload === 2)
+    .step("risky", (): number => {
+      throw new NonRetryableError("no");
+    })
+    .onError(() => 0)
+    .else()
+    .sleep("1d", { name: "nap" })
+    .endIf()
+    .cancel("in the end", { name: "last" });
+  const ended = (payload: number) => workflow.test().trigger(payload).advance("1d");
+  const first = await ended(1).expectStep("stop").toSucceed().expectStep("last").toBeSkipped().run();
+  expect(first.steps["stop"]).toEqual({
+    status: "completed",
+    output: undefined,
+    error: undefined,
+    isHandled: false,
+    attempts: 0,
+    iterations: {},
+  });
+  for (const payload of [2, 3]) {
+    await ended(payload).expectStep("stop").toBeSkipped().expectStep("last").toSucceed().run();
+  }
+  await expect(ended(1).expectStep("stop").toBeSkipped().run()).rejects.toThrow(
+    "expected step `stop` to be skipped, but it succeeded.",
+  );
+  await workflow
+    .test()
+    .trigger(3)
+    .expectStep("last")
+    .toSucceed()
+    .run()
+    .then(
+      () => expect.unreachable(),
+      (error) => expect(error.message).toStartWith("expected step `last` to succeed, but it has not been reached"),
+    );
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: shapes that are told apart by running them
+type Loose = any;
+
+test.each([
+  ["alone", (w: Loose) => w.cancel("at once", { name: "stop" }), ["stop"]],
+  ["in an else", (w: Loose) => w.if("i", () => false).step("x", () => 1).else().cancel("no", { name: "stop" }).endIf(), ["stop"]], // biome-ignore format: one line each
+  ["after an if without an else", (w: Loose) => w.if("i", () => false).step("x", () => 1).endIf().cancel("no", { name: "stop" }), ["stop"]], // biome-ignore format: one line each
+  ["after what is inside of ifs", (w: Loose) => w.if("i", () => true).if("j", () => true).step("x", () => 1).endIf().endIf().cancel("no", { name: "stop" }), ["stop"]], // biome-ignore format: one line each
+  ["on a branch", (w: Loose) => w.parallel([(f: Loose) => f.step("x", () => 1), (f: Loose) => f.cancel("no", { name: "stop" })]), ["stop"]], // biome-ignore format: one line each
+  ["later on a branch", (w: Loose) => w.race([(f: Loose) => f.sleep("1h").step("x", () => 1), (f: Loose) => f.step("y", () => 1).cancel("no", { name: "stop" })]), ["stop"]], // biome-ignore format: one line each
+  ["after a block", (w: Loose) => w.parallel([(f: Loose) => f.step("x", () => 1), () => 2]).cancel("no", { name: "stop" }), ["stop"]], // biome-ignore format: one line each
+  ["first of two", (w: Loose) => w.parallel([(f: Loose) => f.cancel("one", { name: "stop" }), (f: Loose) => f.cancel("two", { name: "other" })]), ["stop"]], // biome-ignore format: one line each
+  ["in an iteration", (w: Loose) => w.forEach("f", [1, 2, 3], (_: unknown, f: Loose) => f.if("i", (ctx: Loose) => ctx.item === 2).cancel("no", { name: "stop" }).endIf().step("x", () => 1)), ["stop", "stop@1"]], // biome-ignore format: one line each
+  ["first in an iteration", (w: Loose) => w.forEach("f", [1, 2, 3], (_: unknown, f: Loose) => f.cancel("no", { name: "stop" })), ["stop", "stop@0"]], // biome-ignore format: one line each
+  ["in a repetition", (w: Loose) => w.forEach("f", [7], (_: unknown, f: Loose) => f.while("w", () => true, (g: Loose) => g.step("x", (ctx: Loose) => ctx.state.incr("n")).if("i", (ctx: Loose) => ctx.last === 3).cancel("no", { name: "stop" }).endIf())), ["stop", "stop@0.2"]], // biome-ignore format: one line each
+  ["first in a repetition", (w: Loose) => w.while("w", () => true, (g: Loose) => g.cancel("no", { name: "stop" })), ["stop", "stop@0"]], // biome-ignore format: one line each
+  ["after no answer", (w: Loose) => w.humanInTheLoop({ name: "h", timeout: "1m", onTimeout: () => 1 }).cancel("no", { name: "stop" }), ["stop"]], // biome-ignore format: one line each
+  ["after an event", (w: Loose) => w.waitForEvent("e", { timeout: "1m", filter: () => true }).cancel("no", { name: "stop" }), ["stop"]], // biome-ignore format: one line each
+  ["rescued by an if", (w: Loose) => w.if("i", () => true).step("x", () => Promise.reject(new NonRetryableError("x"))).endIf().onError(() => 1).cancel("no", { name: "stop" }), ["stop"]], // biome-ignore format: one line each
+])("a .cancel() has ended the run: %s", async (_where, build, expected) => {
+  const workflow = build(createCronflow().define({ id: "w" }).manual() as Loose);
+  const { status, steps } = await workflow.test().trigger().advance("1m").run();
+  const succeeded = Object.entries(steps as Record<string, { status: string }>).filter(
+    ([name, { status }]) => /^(stop|other)/.test(name) && status === "completed",
+  );
+  expect([status, succeeded.map(([name]) => name).toSorted()]).toEqual(["cancelled", expected]);
+  expect(steps["f"]?.status).not.toBe("skipped");
+});
+
+test("a block in which the run has ended is not skipped", async () => {
+  const workflow = createCronflow()
+    .define({ id: "inside" })
+    .manual()
+    .parallel([(flow) => flow.race([(inner) => inner.cancel("no")], { name: "in" }), () => 1], { name: "out" })
+    .step("after", () => 2);
+  const { steps } = await workflow.test().trigger().expectStep("after").toBeSkipped().run();
+  expect([steps["out"]?.status, steps["in"]?.status]).toEqual(["cancelled", "cancelled"]);
+});
+
 test("steps in loops are there once for each iteration", async () => {
   const workflow = createCronflow()
     .define({ id: "loops" })
@@ -219,6 +301,70 @@ test("a person answers, or nobody does", async () => {
   expect(new Set(told).size).toBe(3);
 });
 
+/** What a message says is to be written, written. */
+function written(message: string): [payload: Record<string, unknown>, which: { step?: string; run?: string }] {
+  const [, call] = /Say which: (?:\.approve|\.reject)\((.*)\)\.$/m.exec(message) ?? [];
+  return new Function(`return [${call}]`)();
+}
+
+const failure = (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => expect.unreachable(),
+    (error) => error,
+  );
+
+test("who is asked in iterations is told apart as the message says", async () => {
+  const workflow = createCronflow()
+    .define({ id: "nested" })
+    .manual()
+    .forEach("outer", [1], (_one, flow) =>
+      flow.forEach("inner", [1, 2], (_two, inner) => inner.humanInTheLoop({ name: "ok" }), { concurrency: 2 }),
+    );
+  const { message } = await failure(workflow.test().trigger().approve().run());
+  expect(message).toBe(
+    '.approve(): several steps wait for a person: `ok@0.0`, `ok@0.1`. Say which: .approve({}, { step: "ok@0.0" }).',
+  );
+  const again = await failure(workflow.test().trigger().reject({}, { step: "ok" }).run());
+  expect(again.message).toEndWith('Say which: .reject({}, { step: "ok@0.0" }).');
+  const result = await workflow
+    .test()
+    .trigger()
+    .approve(...written(message))
+    .approve()
+    .expectRun()
+    .toComplete()
+    .run();
+  expect(result.steps["ok"]?.status).toBe("completed");
+  const { waits } = await workflow.test().trigger().run();
+  expect(waits).toEqual([
+    '`ok@0.0` waits for a person: write `.approve({}, { step: "ok@0.0" })` or `.reject({}, { step: "ok@0.0" })`.',
+    '`ok@0.1` waits for a person: write `.approve({}, { step: "ok@0.1" })` or `.reject({}, { step: "ok@0.1" })`.',
+  ]);
+});
+
+test("who is asked in child runs is told apart by the run, also in each life of runWithCrashes", async () => {
+  const engine = createCronflow();
+  const child = engine.define({ id: "child" }).manual().humanInTheLoop({ name: "h" });
+  const parent = engine
+    .define({ id: "parent" })
+    .manual()
+    .step("first", () => 1)
+    .forEach("each", [1, 2], (_item, flow) => flow.subflow("call", child), { concurrency: 2 });
+  const { message } = await failure(parent.test().trigger().approve().run());
+  expect(message).toBe(
+    '.approve(): several steps wait for a person: `h` of run_36VPVAM000001, `h` of run_36VPVAM000002. Say which: .approve({}, { run: "run_36VPVAM000001" }).',
+  );
+  const { output } = await parent
+    .test()
+    .trigger()
+    .approve(...written(message))
+    .reject({}, { run: "run_36VPVAM000002", step: "h" })
+    .runWithCrashes();
+  expect(output).toMatchObject([{ approved: true }, { approved: false }]);
+  const none = await failure(parent.test().trigger().approve({}, { run: "run_36VPVAM000000" }).run());
+  expect(none.message).toStartWith(".approve(): no step waits for a person.\nThe run of `parent` waits.");
+});
+
 test("a death of the process between two steps loses nothing", async () => {
   const calls: string[] = [];
   const workflow = createCronflow()
@@ -269,6 +415,31 @@ test("a death in a handler calls it once more, with the same idempotency key", a
   expect(steps.charge.attempts).toBe(2);
 });
 
+test("a handler that calls its engine does so in the life after a death, too", async () => {
+  const engine = createCronflow();
+  const child = engine
+    .define({ id: "child" })
+    .manual()
+    .step("work", () => "worked");
+  const parent = engine
+    .define({ id: "parent" })
+    .manual()
+    .step("call", (ctx) => engine.execute(child, undefined, { idempotencyKey: ctx.idempotencyKey }));
+  const { output, history } = await parent
+    .test({ with: [child] })
+    .crash({ during: "call" })
+    .trigger()
+    .expectStep("call")
+    .toHaveBeenCalledTimes(2)
+    .run();
+  expect(output).toBe("worked");
+  expect(history.map(({ status }) => status)).toEqual(["interrupted", "completed"]);
+  await parent
+    .test({ with: [child] })
+    .trigger()
+    .runWithCrashes();
+});
+
 test("runWithCrashes finds the step that is not safe", async () => {
   const balance = new Map<string, number>();
   const account = (pay: (key: string) => void) =>
@@ -301,6 +472,66 @@ test("runWithCrashes finds the step that is not safe", async () => {
     .toHaveBeenCalledTimes(1)
     .runWithCrashes();
   expect(output).toBe(10);
+});
+
+test("run ids and idempotency keys that are recorded are the same in each life of runWithCrashes", async () => {
+  const engine = createCronflow();
+  const child = engine
+    .define({ id: "child" })
+    .manual()
+    .step("key", (ctx) => ctx.idempotencyKey);
+  const keys = new Set<string>();
+  const workflow = engine
+    .define({ id: "keys" })
+    .manual()
+    .step("charge", (ctx) => {
+      keys.add(ctx.idempotencyKey);
+      return { [ctx.idempotencyKey]: [ctx.run.id] };
+    })
+    .subflow("call", child, (ctx) => ctx.last)
+    .step("fail", (ctx) => {
+      if (ctx.payload === "fails") throw new Error(`no ${ctx.run.id}`);
+      return [ctx.steps.charge.output, ctx.last];
+    });
+  const { runId, output } = await workflow
+    .test()
+    .trigger()
+    .expectStep("charge")
+    .toHaveOutput({ "run_36VPVAM000000:charge": ["run_36VPVAM000000"] })
+    .expectRun()
+    .toCompleteWith([{ "run_36VPVAM000000:charge": ["run_36VPVAM000000"] }, "run_36VPVAM000001:key"])
+    .runWithCrashes();
+  expect(runId).toBe("run_36VPVAM000000");
+  expect(output).toBeArrayOfSize(2);
+  // Nothing makes the world outside as it was: there, no life is taken for another.
+  expect(keys.size).toBe(4);
+  expect((await workflow.test().trigger("fails").runWithCrashes()).error?.message).toBe("no run_36VPVAM000000");
+});
+
+test("an id of another run, which a payload names, is left as it is", async () => {
+  const workflow = createCronflow()
+    .define({ id: "names" })
+    .manual()
+    .step("named", (ctx) => ctx.payload);
+  // As the first life with a death has them, and as none has.
+  const ids = ["run_36VPVAM000801", "run_36VPVAMZZZZZZ", "run_36vpvam000800"];
+  await workflow.test().trigger(ids).expectRun().toCompleteWith(ids).runWithCrashes();
+});
+
+test("where the world outside is made as it was, run ids are the same in it, too", async () => {
+  const keys: string[] = [];
+  const workflow = createCronflow()
+    .define({ id: "hashed" })
+    .manual()
+    .step("charge", (ctx) => {
+      keys.push(ctx.idempotencyKey);
+      return { id: `ch_${Bun.hash(ctx.idempotencyKey)}` };
+    });
+  await workflow
+    .test()
+    .trigger()
+    .runWithCrashes({ beforeEach: () => keys.splice(0) });
+  expect(keys).toEqual(["run_36VPVAM000000:charge", "run_36VPVAM000000:charge"]);
 });
 
 test("runWithCrashes makes the world outside as it was before each life", async () => {

@@ -12,7 +12,7 @@ import { ExpectationError, situation } from "./report.ts";
 import type { RunView, StepResults, TestResult } from "./run-view.ts";
 import { Scenario, type TestOptions } from "./scenario.ts";
 import { checkEvent, checkMock, checkStep, serviceKey } from "./targets.ts";
-import { waitText } from "./waits.ts";
+import { waitTexts } from "./waits.ts";
 
 /** What a test of one workflow may say of its engine. */
 export interface WorkflowTestOptions extends TestOptions {
@@ -39,6 +39,16 @@ interface Life {
   runId: string | undefined;
 }
 
+/** How a life goes. */
+interface Death {
+  /** The number of the call, from 0, in which the process dies. */
+  readonly crashAt?: number;
+  /** What tells the ids of its runs from those of other lives. */
+  readonly node: number;
+}
+
+const NO_DEATH: Death = { node: 0 };
+
 /** What came of a life. */
 interface Lived<Output, Steps> {
   readonly result: TestResult<Output, Steps>;
@@ -48,7 +58,10 @@ interface Lived<Output, Steps> {
 
 /** What surrounds each life of a workflow whose process dies. */
 export interface CrashOptions {
-  /** Called before each life: makes the world outside as it was. Default: nothing is. */
+  /**
+   * Called before each life: makes the world outside as it was. Default: nothing is, and each life has run ids of its own,
+   * which only the world outside sees: what is recorded of them is shown with those of the life without a death.
+   */
   readonly beforeEach?: () => unknown;
   /**
    * Called after each life: looks whether the world outside is as it should be, and throws if not. Default: nothing is.
@@ -58,6 +71,11 @@ export interface CrashOptions {
 
 /** The names of steps that have an output, and any other. */
 export type StepNames<Steps> = (keyof Steps & string) | (string & {});
+/** Which request for approval is meant: its step, its run. */
+export interface WhichApproval<Steps = unknown> {
+  readonly step?: StepNames<Steps>;
+  readonly run?: string;
+}
 /** The output of a step of this name; anything when it is not known. */
 export type OutputNamed<Steps, Name> = Name extends keyof Steps
   ? NonNullable<Steps[Name]> extends { readonly output: infer Output }
@@ -89,7 +107,7 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
     this.#options = options;
   }
 
-  /** Starts the run. The payload is what `ctx.payload` is; a schema of `.manual()` parses it. */
+  /** Starts the run, with what `engine.trigger()` takes: a schema of `.manual()` parses it. */
   trigger(...given: undefined extends Payload ? [payload?: Payload] : [payload: Payload]): this {
     if (this.#isTriggered) {
       throw new InvalidError(
@@ -141,14 +159,17 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
     });
   }
 
-  /** Says yes to the request for approval that waits; what else is said is in `ctx.last`. */
-  approve(payload: Readonly<Record<string, unknown>> = {}, { step }: { readonly step?: StepNames<Steps> } = {}): this {
-    return this.#answer({ ...payload, approved: true }, "approve", step);
+  /**
+   * Says yes to the request for approval that waits; what else is said is in `ctx.last`. `step` and `run` (that of a child)
+   * say which when there are several.
+   */
+  approve(payload: Readonly<Record<string, unknown>> = {}, which: WhichApproval<Steps> = {}): this {
+    return this.#answer({ ...payload, approved: true }, "approve", which);
   }
 
   /** Says no. */
-  reject(payload: Readonly<Record<string, unknown>> = {}, { step }: { readonly step?: StepNames<Steps> } = {}): this {
-    return this.#answer({ ...payload, approved: false }, "reject", step);
+  reject(payload: Readonly<Record<string, unknown>> = {}, which: WhichApproval<Steps> = {}): this {
+    return this.#answer({ ...payload, approved: false }, "reject", which);
   }
 
   /**
@@ -193,7 +214,7 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
 
   /** Does it all, and gives what came of it. Throws an `ExpectationError` for the first expectation that is not met. */
   async run(): Promise<TestResult<Output, Steps>> {
-    return (await this.#live()).result;
+    return (await this.#live(NO_DEATH)).result;
   }
 
   /**
@@ -205,11 +226,13 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
    *   `afterEach`: looks whether it is as it should be.
    */
   async runWithCrashes(options: CrashOptions = {}): Promise<TestResult<Output, Steps>> {
-    const { result, calls } = await this.#around(options);
+    const { result, calls } = await this.#around(options, NO_DEATH);
     for (const [place, call] of calls.entries()) {
       const where = `The process died in call ${place + 1} of ${calls.length}, of \`${call}\``;
       try {
-        const crashed = await this.#around(options, place);
+        // Where nothing makes the world outside as it was, it must not take one life for another.
+        const node = options.beforeEach === undefined ? 1 + (place % 255) : 0;
+        const crashed = await this.#around(options, { crashAt: place, node });
         checkOutcome(result, crashed.result);
       } catch (error) {
         if (error instanceof Error) error.message = `${where}: ${error.message}`;
@@ -219,15 +242,14 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
     return result;
   }
 
-  async #around({ beforeEach, afterEach }: CrashOptions, crashAt?: number): Promise<Lived<Output, Steps>> {
+  async #around({ beforeEach, afterEach }: CrashOptions, death: Death): Promise<Lived<Output, Steps>> {
     await beforeEach?.();
-    const lived = await this.#live(crashAt);
+    const lived = await this.#live(death);
     await afterEach?.();
     return lived;
   }
 
-  /** @param crashAt The number of the call, from 0, in which the process dies. */
-  async #live(crashAt?: number): Promise<Lived<Output, Steps>> {
+  async #live({ crashAt, node }: Death): Promise<Lived<Output, Steps>> {
     if (!this.#isTriggered)
       throw new InvalidError(
         "request_invalid",
@@ -236,8 +258,6 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
     if (this.#open !== undefined) {
       throw new InvalidError("request_invalid", `${this.#open} says nothing of what is expected: go on with .to…().`);
     }
-    // Of each life, what is known to the world outside by the id of its run.
-    const node = crashAt === undefined ? 0 : 1 + (crashAt % 255);
     const scenario = new Scenario({ ...this.#options, definitions: this.#given, childAdvice: CHILD_ADVICE, node });
     const life: Life = { scenario, runId: undefined };
     const calls: string[] = [];
@@ -256,9 +276,11 @@ export class WorkflowTest<Payload = unknown, Output = unknown, Steps = unknown> 
     }
   }
 
-  #answer(payload: Readonly<Record<string, unknown>>, method: string, step: string | undefined): this {
+  #answer(payload: Readonly<Record<string, unknown>>, method: string, { step, run }: WhichApproval<Steps>): this {
     if (step !== undefined && this.#definitions.length === 1) checkStep(this.#definition, method, step);
-    return this.#add(({ scenario, runId }) => scenario.answer(payload, { runId, step }));
+    return this.#add(({ scenario, runId }) => {
+      return scenario.answer(payload, { own: runId, step, run: run && scenario.ownId(run) });
+    });
   }
 
   #expect(assertion: Assertion, isExact = false): this {
@@ -331,6 +353,6 @@ export function resultOf<Output, Steps>({ record, steps, waits, nowMs }: RunView
     trigger: record.trigger,
     steps: steps as StepResults<Steps>,
     history: record.attempts,
-    waits: waits.map((wait) => waitText(wait, nowMs)),
+    waits: waitTexts(waits, nowMs),
   };
 }

@@ -120,6 +120,29 @@ test("parts of several processes are added up", async () => {
   expect(new CoverageReport([both]).nodes.reached).toBe(17);
 });
 
+test("a .cancel() that has ended the run is reached", async () => {
+  const cancels = createCronflow()
+    .define({ id: "cancels" })
+    .manual()
+    .forEach("each", [1, 2], (item, flow) =>
+      flow
+        .if("bad", (ctx) => item === ctx.payload)
+        .cancel("no", { name: "stop" })
+        .endIf(),
+    )
+    .cancel("in the end", { name: "last" });
+  const nodes = untouched(cancels.definition);
+  const scenario = new Scenario({ definitions: [cancels.definition] });
+  await scenario.start();
+  for (const payload of [1, 2, 3]) {
+    const runId = await scenario.world.startRun("cancels", payload, { type: "manual" });
+    await scenario.world.settle();
+    addRun(nodes, await scenario.view(runId));
+  }
+  await scenario.close();
+  expect(counts({ workflowId: "cancels", nodes })).toMatchObject({ each: 3, bad: 5, stop: 2, last: 1 });
+});
+
 test("a collector counts what tests reach, from where it is started", async () => {
   const collector = new Coverage(undefined);
   expect(collector.isOn).toBeFalse();

@@ -2,7 +2,9 @@
 import { type Position, positionOf } from "../../definition/position.ts";
 import type { Definition, NodeSpec } from "../../definition.ts";
 import type { AttemptRecord } from "../../records.ts";
-import { branchesOf, type RunView } from "../run-view.ts";
+import { endedBy } from "../ended-by.ts";
+import { branchesOf } from "../nodes.ts";
+import type { RunView } from "../run-view.ts";
 
 /** A way on from a node. */
 export interface BranchCoverage {
@@ -43,8 +45,10 @@ export function untouched({ nodes }: Definition): NodeCoverage[] {
 /** Adds what a run has reached. */
 export function addRun(coverage: readonly NodeCoverage[], { definition, record, waits }: RunView): void {
   const rows = Map.groupBy(record.attempts, ({ step }) => step);
+  const end = endedBy(definition, record);
+  const unrecorded = [...waits, ...(end === undefined ? [] : [end])];
   const scopes = (name: string): Set<string> => {
-    const waiting = waits.filter(({ step }) => step === name).map(({ scope = "" }) => scope);
+    const waiting = unrecorded.filter(({ step }) => step === name).map(({ scope = "" }) => scope);
     return new Set([...(rows.get(name) ?? []).map(({ scope }) => scope), ...waiting]);
   };
   for (const node of coverage) {

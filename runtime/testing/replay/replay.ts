@@ -102,7 +102,7 @@ class Replay {
       // Published or answered once: if it is not taken, the two part here.
       if (this.#recorded.next(step, "body") === undefined) continue;
       if (wait.for === "event") await this.#publish(wait.event as string, end.output);
-      else await this.#scenario.answer(answerOf(end.output), { runId: record.runId, step, isOnly: true });
+      else await this.#scenario.answer(answerOf(end.output), { run: record.runId, step });
       return true;
     }
     return false;
