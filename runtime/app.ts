@@ -1,14 +1,14 @@
 /** The engine as users hold it: define, start, trigger, look, stop. Assembly; the rules are in the core. */
 import type { Hono } from "hono";
 import type { Closed, NoSteps, Passing, Uses } from "./builder/types.ts";
-import { type AnyWorkflow, type NoTrigger, type PayloadOf, type RunOutputOf, Workflow } from "./builder/workflow.ts";
+import { type AnyWorkflow, type NoTrigger, type Outcome, type RunInputOf, Workflow } from "./builder/workflow.ts";
+import { checkAnswer, checkLimit, checkObject, checkText, listQuery, startFields } from "./call-options.ts";
 import { wallClock } from "./clock.ts";
 import { Definition, type SecretReferences, type WorkflowOptions } from "./definition.ts";
 import { Definitions } from "./definitions.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { InvalidError, NotFoundError, type RecordedError, RunError, UnavailableError } from "./errors.ts";
 import { listenersOf, type PublishedEvent } from "./events.ts";
-import { fingerprint } from "./fingerprint.ts";
 import { hasStarted, stopEarlier } from "./hot.ts";
 import { HttpInterface } from "./http/interface.ts";
 import { type NodeHandler, type NodeHandlerOptions, nodeHandler } from "./http/node.ts";
@@ -34,6 +34,7 @@ import { maskingLog } from "./services/secrets/masking.ts";
 import type { ServiceSettings } from "./services/services.ts";
 import type { AnyService } from "./services/types.ts";
 import { hasEnded, Session, type StartedRun } from "./session.ts";
+import { stopOnSignals } from "./signals.ts";
 import { SharedState } from "./state.ts";
 import type { Ended } from "./waiters.ts";
 
@@ -57,7 +58,7 @@ export interface StartOptions extends EngineOptions {
   readonly port?: number;
   /** Default all interfaces. */
   readonly hostname?: string;
-  /** Stops on SIGTERM and SIGINT, then lets the signal end the process. Default true. */
+  /** Stops on SIGTERM and SIGINT, then lets the signal end the process if nobody else listens for it. Default true. */
   readonly handleSignals?: boolean;
 }
 
@@ -74,11 +75,15 @@ export interface TriggerOptions {
   readonly priority?: number;
 }
 
-/** A payload, which may be left out where any is right, and options. */
-type Given<W extends AnyWorkflow> =
-  undefined extends PayloadOf<W>
-    ? [payload?: PayloadOf<W>, options?: TriggerOptions]
-    : [payload: PayloadOf<W>, options?: TriggerOptions];
+/**
+ * A payload, which may be left out where any is right, and options. One signature for workflows and their ids: of several,
+ * the compiler tells what is wrong with one that was not meant.
+ */
+export type Given<W extends string | AnyWorkflow> = W extends AnyWorkflow
+  ? undefined extends RunInputOf<W>
+    ? [payload?: RunInputOf<W>, options?: TriggerOptions]
+    : [payload: RunInputOf<W>, options?: TriggerOptions]
+  : [payload?: unknown, options?: TriggerOptions];
 
 /** What a replayed run does otherwise than the one it is made of. */
 export interface ReplayOptions {
@@ -144,6 +149,10 @@ export class Cronflow {
   readonly #http: HttpInterface;
   #log: Logger;
   #removeListeners = (): void => {};
+  /** Whatever executes from here on may use the session. */
+  readonly #began = (session: Session): void => {
+    this.#session = session;
+  };
 
   static {
     insideOf = (engine) => ({
@@ -151,8 +160,8 @@ export class Cronflow {
       definitions: engine.#definitions,
       session: () => engine.#running(),
       crash: async () => {
-        engine.#session = await engine.#running().restarted();
-        await engine.#session.listen();
+        const session = await engine.#running().restarted(engine.#began);
+        await session.listen();
       },
     });
   }
@@ -231,15 +240,13 @@ export class Cronflow {
   }
 
   /** Starts a run and gives its id after the commit. */
-  trigger<W extends AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<string>;
-  trigger(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<string>;
+  trigger<W extends string | AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<string>;
   async trigger(workflow: string | AnyWorkflow, payload?: unknown, options: TriggerOptions = {}): Promise<string> {
     return (await this.#startRun(workflow, payload, options, false)).runId;
   }
 
   /** Starts a run, waits for it, and gives its output. Throws a `RunError` when it does not complete. */
-  execute<W extends AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<RunOutputOf<W>>;
-  execute(workflowId: string, payload?: unknown, options?: TriggerOptions): Promise<unknown>;
+  execute<W extends string | AnyWorkflow>(workflow: W, ...given: Given<W>): Promise<Outcome<W>>;
   async execute(workflow: string | AnyWorkflow, payload?: unknown, options: TriggerOptions = {}): Promise<unknown> {
     const started = await this.#startRun(workflow, payload, options, true);
     return this.#outcome(started.runId, started.ended);
@@ -247,6 +254,7 @@ export class Cronflow {
 
   /** Waits for a run and gives its output. Throws a `RunError` when it does not complete. */
   async result(runId: string): Promise<unknown> {
+    checkText("runId", runId);
     return this.#outcome(runId, undefined);
   }
 
@@ -269,39 +277,38 @@ export class Cronflow {
 
   /** Everything that is recorded of a run. */
   async inspect(runId: string): Promise<RunRecord> {
+    checkText("runId", runId);
     return runRecord(await this.#running().run(runId));
   }
 
   /** Runs, newest first. */
   async list(options: ListOptions = {}): Promise<RunList> {
-    const { workflowId, status, since, limit, cursor } = options;
-    const query = {
-      workflow: workflowId,
-      status,
-      since_ms: since === undefined ? undefined : Number(since),
-      limit,
-      cursor,
-    };
+    const query = JSON.stringify(listQuery(options));
     const page = await this.#running().ask<{ runs: RunRecordMessage[]; cursor?: string }>(
-      `{"query":{"runs":${JSON.stringify(query)}}}`,
+      `{"query":{"runs":${query}}}`,
     );
     return { runs: page.runs.map(runSummary), ...(page.cursor !== undefined && { cursor: page.cursor }) };
   }
 
   /** Ends a run as cancelled. Throws a `ConflictError` when it has already ended. */
   async cancelRun(runId: string, reason?: string): Promise<void> {
+    checkText("runId", runId);
     const shown = reason === undefined ? undefined : masked(String(reason));
     await this.#running().ask(`{"cancel":${JSON.stringify({ run: runId, reason: shown })}}`);
   }
 
   /** Takes a run up again that has failed, was cancelled or is stuck: what it has completed is not executed again. */
   async retryRun(runId: string): Promise<void> {
+    checkText("runId", runId);
     await this.#running().ask(`{"retry":${JSON.stringify({ run: runId })}}`);
   }
 
   /** Starts a new run from the recorded results of another, and gives its id after the commit. */
   async replay(runId: string, options: ReplayOptions = {}): Promise<string> {
+    checkText("runId", runId);
     const { fromStep, mockStep } = options;
+    if (fromStep !== undefined) checkText("fromStep", fromStep);
+    if (mockStep !== undefined) checkObject("`mockStep`", mockStep);
     const mocks =
       mockStep &&
       Object.entries(mockStep).map(([step, output]) => {
@@ -320,8 +327,10 @@ export class Cronflow {
 
   /** Answers a request for approval. Each token is good for one answer; a `ConflictError` says that it came too late. */
   async resume(token: string, payload: ApprovalAnswer = {}): Promise<void> {
+    checkText("token", token);
+    checkAnswer(payload);
     const approved = payload.approved !== false;
-    const text = encode(payload, "answer");
+    const text = encode(payload, "answer") ?? "{}";
     await this.#running().ask(
       `{"approve":{"token":${JSON.stringify(token)},"approved":${approved},"payload":${text}}}`,
     );
@@ -329,12 +338,16 @@ export class Cronflow {
 
   /** Runs that wait for a person, oldest first. */
   async listPausedWorkflows(options: { workflowId?: string; limit?: number } = {}): Promise<readonly PausedWorkflow[]> {
-    const query = JSON.stringify({ workflow: options.workflowId, limit: options.limit });
+    const { workflowId, limit } = options;
+    if (workflowId !== undefined) checkText("workflowId", workflowId);
+    if (limit !== undefined) checkLimit(limit);
+    const query = JSON.stringify({ workflow: workflowId, limit });
     return this.#approvals(`{"query":{"approvals":${query}}}`);
   }
 
   /** The request for approval of a token. Throws a `NotFoundError` when there is none. */
   async getPausedWorkflow(token: string): Promise<PausedWorkflow> {
+    checkText("token", token);
     const [found] = await this.#approvals(`{"query":{"approval":${JSON.stringify({ token })}}}`);
     return found as PausedWorkflow;
   }
@@ -350,6 +363,7 @@ export class Cronflow {
    * event is left out, which is logged and told.
    */
   async publishEvent(name: string, payload?: unknown): Promise<PublishedEvent> {
+    checkText("name", name);
     const session = this.#running();
     const text = encode(payload, "event");
     const { starts, refused } = await listenersOf(this.#definitions, name, text, this.#log);
@@ -363,6 +377,7 @@ export class Cronflow {
 
   /** The schedules, intervals and polls that are stored, with what comes next, in the order in which they were first seen. */
   async schedules(options: { readonly workflowId?: string } = {}): Promise<readonly Schedule[]> {
+    if (options.workflowId !== undefined) checkText("workflowId", options.workflowId);
     const session = this.#running();
     const schedules: Schedule[] = [];
     let cursor: number | undefined;
@@ -382,11 +397,13 @@ export class Cronflow {
    * schedules that come meanwhile start nothing.
    */
   async pause(workflowId: string): Promise<void> {
+    checkText("workflowId", workflowId);
     await this.#running().ask(`{"pause":${JSON.stringify(workflowId)}}`);
   }
 
   /** Lets a paused workflow go on. */
   async unpause(workflowId: string): Promise<void> {
+    checkText("workflowId", workflowId);
     await this.#running().ask(`{"unpause":${JSON.stringify(workflowId)}}`);
   }
 
@@ -424,14 +441,14 @@ export class Cronflow {
     this.#log = log;
     await stopEarlier();
     const serve = this.#http.prepare(options);
-    const session = await Session.open({
+    const settings = {
       core: this.#foundation?.openCore({ database, durability }) ?? new Core({ database, durability }),
       definitions: this.#definitions,
       concurrency,
       log,
       services: { everywhere: services, engine: this, callLog: options.log && log, ...this.#foundation?.services },
-    });
-    this.#session = session;
+    };
+    const session = await Session.open(settings, this.#began);
     // Without a file and a thread there is nothing to close in order.
     if (this.#foundation === undefined) this.#listen(options.handleSignals ?? true);
     try {
@@ -449,31 +466,27 @@ export class Cronflow {
     options: TriggerOptions,
     wait: boolean,
   ): Promise<StartedRun> {
-    const workflowId = typeof workflow === "string" ? workflow : workflow.id;
+    const workflowId = typeof workflow === "string" ? workflow : workflow?.id;
     const definition = this.#definitions.current(workflowId);
     if (definition === undefined) {
       throw new NotFoundError("workflow_not_found", `No workflow \`${workflowId}\` is defined in this process.`);
     }
     const session = this.#running();
     const text = encode(await parsePayload(definition, payload), "payload");
-    const { idempotencyKey, delay, priority } = options;
     return session.start(
       {
         workflowId,
         payload: text,
         trigger: '{"type":"manual"}',
-        ...(idempotencyKey !== undefined && {
-          idempotency: { key: idempotencyKey, fingerprint: fingerprint(text ?? "") },
-        }),
-        ...(delay !== undefined && { delayMs: milliseconds(delay) }),
-        ...(priority !== undefined && { priority }),
+        ...startFields(options, text),
       },
       wait,
     );
   }
 
   #running(): Session {
-    const session = this.#session ?? standIn();
+    // That of a test is itself what stands in.
+    const session = this.#session ?? (this.#foundation === undefined ? standIn() : undefined);
     if (session === undefined) throw new UnavailableError("closed", "This engine is not started: call start() first.");
     return session;
   }
@@ -481,21 +494,16 @@ export class Cronflow {
   /** Closes the core at the end of the process; signals stop it in order first. */
   #listen(handleSignals: boolean): void {
     const onExit = (): void => this.#session?.close();
-    const onSignal = (signal: NodeJS.Signals): void => {
-      this.stop().finally(() => process.kill(process.pid, signal));
-    };
     process.on("exit", onExit);
-    if (handleSignals) for (const signal of SIGNALS) process.once(signal, onSignal);
     const hasStopped = hasStarted(this);
+    const ignoreSignals = handleSignals ? stopOnSignals(this) : undefined;
     this.#removeListeners = () => {
       hasStopped();
+      ignoreSignals?.();
       process.off("exit", onExit);
-      for (const signal of SIGNALS) process.off(signal, onSignal);
     };
   }
 }
-
-const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /** An engine of its own, beside the default one. */
 export function createCronflow(options?: EngineOptions): Cronflow {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { InvalidError } from "cronflow-ffi";
 import { type Duration, milliseconds } from "./duration.ts";
 
 test.each<[Duration, number]>([
@@ -34,5 +35,8 @@ test.each([
   null,
   {},
 ])("refuses %p and shows it", (duration) => {
-  expect(() => milliseconds(duration as Duration)).toThrow(`${JSON.stringify(duration)} is not a duration`);
+  const isNumber = typeof duration === "number";
+  const seen = isNumber ? String(duration) : JSON.stringify(duration);
+  expect(() => milliseconds(duration as Duration)).toThrow(`${seen} is not a duration`);
+  expect(() => milliseconds(duration as Duration)).toThrow(InvalidError);
 });

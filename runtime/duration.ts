@@ -1,3 +1,6 @@
+import { InvalidError } from "./errors.ts";
+import { shown } from "./shown.ts";
+
 /**
  * A length of time: milliseconds as a number, `"500ms" "30s" "15m" "36h" "3d" "2w"` or several of them (`"1h30m"`),
  * ISO-8601 (`"PT90S"`), or a `Temporal.Duration`.
@@ -16,12 +19,13 @@ const ISO =
   /^P(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
 const LONGEST_MS = 100 * 365 * 86_400_000;
 
-/** Whole milliseconds of a duration. Throws a `TypeError` that shows the value when it is not one. */
+/** Whole milliseconds of a duration. Throws an `InvalidError` that shows the value when it is not one. */
 export function milliseconds(duration: Duration): number {
   const parsed = parse(duration);
   if (!(parsed >= 0 && parsed <= LONGEST_MS)) {
-    throw new TypeError(
-      `${JSON.stringify(duration)} is not a duration. Write milliseconds (1500), "500ms", "30s", "15m", "36h", "3d", "2w", "1h30m" or ISO-8601 ("PT90S"), up to 100 years.`,
+    throw new InvalidError(
+      "value_invalid",
+      `${shown(duration)} is not a duration. Write milliseconds (1500), "500ms", "30s", "15m", "36h", "3d", "2w", "1h30m" or ISO-8601 ("PT90S"), up to 100 years.`,
     );
   }
   return Math.round(parsed);

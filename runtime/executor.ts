@@ -196,6 +196,7 @@ export class Executor {
       return this.#threw(execution, error);
     }
     const outputField = text === undefined ? "" : `,"output":${text}`;
+    // The core keeps texts: that there is no output cannot be kept.
     const cacheField = text === undefined ? "" : (cache ?? "");
     const command = `{"resolve":{"run":"${run}","fence":${fence}${outputField}${state?.message ?? ""}${cacheField}}}`;
     this.#report(execution, command, (result) => {

@@ -9,7 +9,7 @@ export type { ApprovalAnswer, EngineOptions, ReplayOptions, StartOptions, Trigge
 export { Cronflow, createCronflow } from "./app.ts";
 export type { Flow } from "./builder/flow.ts";
 export type { Approval, At, Closed, If, Inside, NoSteps, Passing, TimedOut, Uses } from "./builder/types.ts";
-export type { AnyWorkflow, NoTrigger, PayloadOf, RunOutputOf } from "./builder/workflow.ts";
+export type { AnyWorkflow, NoTrigger, PayloadOf, RunInputOf, RunOutputOf } from "./builder/workflow.ts";
 export { Workflow } from "./builder/workflow.ts";
 export type {
   AnyContext,

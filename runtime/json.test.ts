@@ -16,7 +16,22 @@ test.each<[unknown, string]>([
   [{ "\ud800": 1 }, "$ is a string with a lone surrogate"],
   [cycle, "$.self is a cycle"],
   [{ later: Promise.resolve() }, "$.later is a Promise (is an `await` missing?)"],
-  [new Map(), "$ is a Map"],
+  [new Map(), "$ is a Map: record an object or a list of its entries"],
+  [new Set(), "$ is a Set: record a list"],
+  [new (class Many extends Set {})(), "$ is a Many: record a list"],
+  [new RangeError("lost"), "$ is a RangeError: record what is wanted of it, like its `message`"],
+  [{ errors: [new AggregateError([])] }, "$.errors[0] is an AggregateError: record what"],
+  [[{ status: "rejected", reason: new DOMException("lost") }], "$[0].reason is a DOMException: record what"],
+  [{ pattern: /x/ }, "$.pattern is a RegExp: record its `source`"],
+  [new Uint8Array(2), "$ is a Uint8Array: record a text, like base64"],
+  [new ArrayBuffer(2), "$ is an ArrayBuffer: record a text, like base64"],
+  [new DataView(new ArrayBuffer(2)), "$ is a DataView: record a text, like base64"],
+  [new WeakMap(), "$ is a WeakMap, which cannot be read"],
+  [new WeakSet(), "$ is a WeakSet, which cannot be read"],
+  [[1][Symbol.iterator](), "$ is an Array Iterator: record a list, like [...it]"],
+  [(function* () {})(), "$ is a Generator: record a list, like [...it]"],
+  [new Response("text"), "$ is a Response: record what was read of it, like `await it.text()`"],
+  [new Blob(["text"]), "$ is a Blob: record what was read of it"],
   [deep, "nested deeper than 128"],
 ])("refuses what JSON would change or lose (%#)", (value, expected) => {
   expect(() => encode(value, "output")).toThrow(expected);
@@ -28,6 +43,25 @@ test.each([[0], [""], [null], [false], [[]], [{}], [{ at: new Date(0) }], ["Ã¼â‚
     expect(encode(value, "payload")).toBe(JSON.stringify(value));
   },
 );
+
+test("records what has a JSON of its own, and objects of any class with the fields they have", () => {
+  class Money {
+    readonly #hidden = 1;
+    constructor(readonly amount: number) {}
+    get isMuch(): boolean {
+      return this.amount > this.#hidden;
+    }
+  }
+  class Tagged {
+    readonly [Symbol.toStringTag] = "Map";
+    readonly a = 1;
+  }
+  const told = Object.assign(new Error("lost"), { toJSON: () => ({ message: "told" }) });
+  const bare = Object.assign(Object.create(null), { a: 1 });
+  expect(encode([new Money(5), told, bare, new Tagged(), Buffer.from("a"), new Number(1)], "output")).toBe(
+    '[{"amount":5},{"message":"told"},{"a":1},{"a":1},{"type":"Buffer","data":[97]},1]',
+  );
+});
 
 test("records undefined as absent, and the same object twice is no cycle", () => {
   expect(encode(undefined, "output")).toBeUndefined();

@@ -66,10 +66,10 @@ function checkObject(value: object, place: Place): void {
     throw new InvalidError("value_too_deep", `the ${what} is nested deeper than ${LIMITS.VALUE_DEPTH} levels`);
   }
   if ("toJSON" in value && typeof value.toJSON === "function") return check(value.toJSON(), place);
-  if (value instanceof Promise) refuse(place, "a Promise (is an `await` missing?)");
-  if (value instanceof Map || value instanceof Set) refuse(place, `a ${value.constructor.name}`);
+  const isList = Array.isArray(value);
+  if (!isList && !isPlain(value)) refuseLost(value, place);
   ancestors.push(value);
-  if (Array.isArray(value)) {
+  if (isList) {
     for (let index = 0; index < value.length; index += 1) checkField(index, value[index], place);
   } else {
     for (const key of Object.keys(value)) {
@@ -78,6 +78,58 @@ function checkObject(value: object, place: Place): void {
     }
   }
   ancestors.pop();
+}
+
+/** Most objects are: they need not be looked at closely. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** What has its content elsewhere than in its fields, of which `JSON.stringify` makes `{}`; and what to record instead. */
+const LOST: readonly (readonly [is: (value: object) => boolean, instead: string])[] = [
+  [(value) => value instanceof Error, ": record what is wanted of it, like its `message`"],
+  [(value) => value instanceof Promise, " (is an `await` missing?)"],
+  [(value) => value instanceof Map, ": record an object or a list of its entries"],
+  [(value) => value instanceof Set, ": record a list, like [...it]"],
+  [(value) => value instanceof RegExp, ": record its `source`"],
+  [isBytes, ": record a text, like base64"],
+  [(value) => value instanceof Iterator, ": record a list, like [...it]"],
+  [isWeak, ", which cannot be read: record what is wanted of it"],
+  [isBody, ": record what was read of it, like `await it.text()`"],
+];
+
+function isBytes(value: object): boolean {
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
+}
+
+function isWeak(value: object): boolean {
+  return value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef;
+}
+
+function isBody(value: object): boolean {
+  return (
+    value instanceof Response || value instanceof Request || value instanceof Blob || value instanceof ReadableStream
+  );
+}
+
+/** Prototypes of objects whose content is in their fields: each is looked at once. */
+const FINE = new WeakSet<object>();
+
+function refuseLost(value: object, place: Place): void {
+  const prototype = Object.getPrototypeOf(value);
+  if (FINE.has(prototype)) return;
+  const instead = LOST.find(([is]) => is(value))?.[1];
+  if (instead === undefined) return void FINE.add(prototype);
+  const name = nameOf(value);
+  refuse(place, `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}${instead}`);
+}
+
+/** Of some built-in objects the class has no name of its own. */
+function nameOf(value: object): string {
+  const name: unknown = value.constructor?.name;
+  const isNamed = typeof name === "string" && name !== "" && name !== "Object" && name !== "Iterator";
+  return isNamed ? name : Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
 function checkField(key: string | number, field: unknown, place: Place): void {

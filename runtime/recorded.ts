@@ -13,10 +13,13 @@ export type Recorded<T> = 0 extends 1 & T
         : T extends bigint | symbol | ((...args: never[]) => unknown)
           ? never
           : T extends readonly unknown[]
-            ? { [K in keyof T]: Recorded<T[K]> }
+            ? { [K in keyof T]: Filled<Recorded<T[K]>> }
             : T extends object
               ? { [K in keyof T as T[K] extends symbol | ((...args: never[]) => unknown) ? never : K]: Recorded<T[K]> }
               : // biome-ignore lint/suspicious/noConfusingVoidType: what a handler without `return` gives
                 [T] extends [void]
                 ? undefined
                 : T;
+
+/** Where JSON always has a value, in lists and the outputs of branches: `null` stands for `undefined`. */
+export type Filled<T> = undefined extends T ? Exclude<T, undefined> | null : T;

@@ -113,15 +113,19 @@ export class Session {
     this.#polls = new Polls({ pump: this.#pump, definitions: options.definitions, log: options.log });
   }
 
-  /** Opens the database, makes the workflows known, begins services, and lets open runs continue. */
-  static async open(options: SessionOptions): Promise<Session> {
+  /**
+   * Opens the database, makes the workflows known, begins services, and lets open runs continue.
+   *
+   * @param onBegin Given the session before that: a core without a thread calls handlers before this resolves.
+   */
+  static async open(options: SessionOptions, onBegin: (session: Session) => void = () => {}): Promise<Session> {
     const { core } = options;
     try {
       for (const commands of batches(defineCommands(options.definitions))) core.askAll(commands);
       // Nothing of it moves before the slots are offered below, when every workflow is known.
       const session = new Session(options);
       await session.services.start();
-      await session.#begin();
+      await session.#begin(onBegin);
       return session;
     } catch (error) {
       core.close();
@@ -129,9 +133,10 @@ export class Session {
     }
   }
 
-  async #begin(): Promise<void> {
+  async #begin(onBegin: (session: Session) => void): Promise<void> {
     try {
       await this.#pump.open();
+      onBegin(this);
       this.#pump.setCapacity(this.#options.concurrency);
       this.#warnOfOrphans();
     } catch (error) {
@@ -305,10 +310,10 @@ export class Session {
   }
 
   /** What the process would find that follows one that dies now. Only a core without a thread can be left so. */
-  restarted(): Promise<Session> {
+  restarted(onBegin: (session: Session) => void): Promise<Session> {
     this.abandon();
     this.#core.ask('{"restart":{}}');
-    return Session.open(this.#options);
+    return Session.open(this.#options, onBegin);
   }
 
   /** What keeps the engine from being at rest. Takes in first what the core has committed. */

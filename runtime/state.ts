@@ -8,6 +8,7 @@ import { type Duration, milliseconds } from "./duration.ts";
 import { InvalidError } from "./errors.ts";
 import { decode, encode } from "./json.ts";
 import type { ChangedValueMessage } from "./native/protocol.ts";
+import { shown } from "./shown.ts";
 
 interface Held {
   /** JSON text; absent: there is no such value. */
@@ -125,6 +126,7 @@ export class SharedState {
 
   /** A value, or `standard` if there is none. */
   async get<T = unknown>(key: string, standard?: T): Promise<T | undefined> {
+    checkKey(key);
     const query = JSON.stringify({ workflow: "", keys: [key] });
     const { values } = (await this.#ask(`{"query":{"state":${query}}}`)) as { values: ({ value: T } | null)[] };
     const found = values[0];
@@ -164,5 +166,12 @@ function deleteMessage(key: string): string {
 }
 
 function keyText(key: string): string {
+  checkKey(key);
   return encode(key, "key of a value in the state") as string;
+}
+
+/** What is no text would make a command of what is no JSON. */
+function checkKey(key: unknown): void {
+  if (typeof key === "string") return;
+  throw new InvalidError("value_invalid", `the key of a value in the state is ${shown(key)}; give a text.`);
 }

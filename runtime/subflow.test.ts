@@ -1,6 +1,7 @@
 /** Child runs and cancellation, as users see them. */
 import { expect, test } from "bun:test";
 import { type Cronflow, RunError, type RunRecord, type RunStatus } from "cronflow-ffi";
+import { z } from "zod";
 import { testEngine } from "./testing/engines.ts";
 
 /** Why a run did not complete. */
@@ -52,6 +53,28 @@ test("a subflow gives the child's output; its input is a value, a function or ct
   ]);
   const { runs } = await engine.list({ workflowId: "child" });
   expect(runs.map(({ parentRunId }) => parentRunId)).toEqual([runId, runId, runId, runId]);
+});
+
+test("no schema of the child is applied: it is given what the parent has", async () => {
+  const engine = testEngine();
+  const child = engine
+    .define({ id: "child" })
+    .manual({ schema: z.object({ length: z.string().transform((text) => text.length), by: z.number().default(2) }) })
+    .step("x", (ctx) => ctx.payload.length * ctx.payload.by);
+  const parent = engine
+    .define({ id: "parent" })
+    .step("x", () => ({ length: 3, by: 5, more: true }))
+    .subflow("last", child)
+    .subflow("made", child, (ctx) => ({ length: ctx.last, by: 1 }))
+    .subflow("untyped", "child", { length: 7 })
+    .step("end", (ctx) => [ctx.steps.last.output, ctx.steps.made.output, ctx.last]);
+  await engine.start();
+  // A part that is missing stays so: 7 * undefined is no number.
+  await expect(engine.execute(parent)).rejects.toThrow("$ is NaN");
+  expect(await engine.execute(child, { length: "four" })).toBe(8);
+  const { runs } = await engine.list({ workflowId: "child", status: "completed" });
+  const outputs = await Promise.all(runs.map(({ runId }) => engine.result(runId)));
+  expect(outputs).toEqual([8, 15, 15]);
 });
 
 test("a child that fails fails the step, with its error; onError saves it", async () => {

@@ -1,8 +1,10 @@
 /** What the compiler knows: `tsc` fails when an expected error is none, and when a type is not the one named. */
 import { expect, test } from "bun:test";
-import { createCronflow, type Flow, type TimedOut } from "cronflow-ffi";
+import { createCronflow, type Flow, type PayloadOf, type Recorded, type RunInputOf, type TimedOut } from "cronflow-ffi";
+import { testApp } from "cronflow-ffi/testing";
 import { z } from "zod";
 import { METHODS, type Method } from "./builder/methods.ts";
+import { testEngine } from "./testing/engines.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function isType<Expected>() {
@@ -76,6 +78,101 @@ test("payloads of several triggers are a union, and unknown without a schema", (
     .define({ id: "bare" })
     .step("x", (ctx) => isType<unknown>()(ctx.payload, true));
   expect(() => createCronflow().define({ id: "-" })).toThrow("not of the form");
+});
+
+test("calls take what the schema of manual takes, handlers see what it makes of that", async () => {
+  const engine = testEngine();
+  const length = engine
+    .define({ id: "length" })
+    .onWebhook("/length", { schema: z.object({ web: z.boolean() }) })
+    .manual({ schema: z.object({ text: z.string().transform((text) => text.length), by: z.number().default(5) }) })
+    .if(() => true)
+    .step("x", (ctx) => {
+      isType<{ web: boolean } | { text: number; by: number }>()(ctx.payload, true);
+      return "text" in ctx.payload ? ctx.payload.text * ctx.payload.by : 0;
+    })
+    .endIf()
+    .onEvent("late", { schema: z.number() });
+  isType<{ text: string; by?: number | undefined }>()({} as RunInputOf<typeof length>, true);
+  isType<{ web: boolean } | { text: number; by: number } | number>()({} as PayloadOf<typeof length>, true);
+  const optional = engine.define({ id: "optional" }).manual({ schema: z.number().default(3) }).step("x", (ctx) => ctx.payload); // biome-ignore format: one line
+  const first = engine.define({ id: "first" }).manual({ schema: z.string() }).manual({ schema: z.number() }).step("x", (ctx) => ctx.payload); // biome-ignore format: one line
+  const bare = engine.define({ id: "bare" }).manual().manual({ schema: z.number() }).step("x", (ctx) => ctx.payload); // biome-ignore format: one line
+  isType<unknown>()({} as RunInputOf<typeof bare>, true);
+  await engine.start();
+  expect(await engine.execute(length, { text: "abc" })).toBe(15);
+  expect(await engine.result(await engine.trigger(length, { text: "abc", by: 2 }))).toBe(6);
+  expect(await engine.execute(optional)).toBe(3);
+  expect(await engine.execute(first, "one")).toBe("one");
+  expect(await engine.execute(bare, { any: 1 })).toEqual({ any: 1 });
+  expect((await length.test().trigger({ text: "ab" }).run()).output).toBe(10);
+  await using app = testApp([optional, length]);
+  expect((await app.run(await app.trigger(length, { text: "a" }))).output).toBe(5);
+  expect((await app.run(await app.trigger(optional))).output).toBe(3);
+  // Checked by the compiler only.
+  const never = async (): Promise<void> => {
+    // @ts-expect-error what handlers see is not what the schema takes
+    await engine.execute(length, { text: 3, by: 1 });
+    // @ts-expect-error the schema of the webhook is not asked
+    await engine.trigger(length, { web: true });
+    // @ts-expect-error what handlers see is not what the schema takes
+    length.test().trigger({ text: 3, by: 1 });
+    // @ts-expect-error what handlers see is not what the schema takes
+    await app.trigger(length, { text: 3, by: 1 });
+    // @ts-expect-error the schema of the second is not asked
+    await engine.trigger(first, 1);
+  };
+  expect(never).toBeFunction();
+});
+
+test("where JSON has no undefined there is null", async () => {
+  const engine = testEngine();
+  const holes = engine
+    .define({ id: "holes" })
+    .step("list", () => ({ some: [1, undefined], none: [undefined] as const, all: [() => {}].map((call) => call()) }))
+    .step("look", (ctx) => {
+      isType<{ some: (number | null)[]; none: readonly [null]; all: null[] }>()(ctx.last, true);
+      return [ctx.last] as const;
+    })
+    .parallel([() => {}, async () => undefined, (ctx) => ctx.last])
+    .step("pass", (ctx) => {
+      isType<[null, null, readonly [{ some: (number | null)[]; none: readonly [null]; all: null[] }]]>()(
+        ctx.last,
+        true,
+      );
+      return ctx.last;
+    })
+    .parallel({ none: () => {}, one: (): number | undefined => undefined, pass: (ctx) => ctx.last })
+    .step("named", (ctx) => {
+      isType<null>()(ctx.last.none, true);
+      isType<number | null>()(ctx.last.one, true);
+      return { ...ctx.last, pass: ctx.last.pass[2][0] };
+    })
+    .forEach(
+      "each",
+      () => [1, undefined],
+      (item, flow) => {
+        isType<number | null>()(item, true);
+        return flow.step("item", (ctx) => {
+          isType<number | null>()(ctx.item, true);
+          return ctx.item ?? undefined;
+        });
+      },
+    )
+    .batch("lots", { items: (ctx) => ctx.last, size: 2 }, (lot, flow) => {
+      isType<readonly (number | null)[]>()(lot, true);
+      return flow.action("nothing-of-it", () => lot);
+    })
+    .step("end", (ctx) => {
+      isType<null[]>()(ctx.last, true);
+      isType<(number | null)[]>()(ctx.steps.each.output, true);
+      return [ctx.steps.named.output, ctx.steps.each.output, ctx.last];
+    });
+  isType<[a: 1, b?: 2 | null]>()([1] as Recorded<[a: 1, b?: 2 | undefined]>, true);
+  isType<unknown[]>()([] as Recorded<unknown[]>, true);
+  await engine.start();
+  const seen = { some: [1, null], none: [null], all: [null] };
+  expect(await engine.execute(holes)).toEqual([{ none: null, one: null, pass: seen }, [1, null], [null]] as never);
 });
 
 test("after an if `last` is one of the branches, and its steps may be missing", () => {
@@ -161,7 +258,7 @@ test("after parallel `last` is the tuple or the object, after race a union", () 
       () => {},
     ])
     .step("tuple", (ctx) => {
-      isType<[number, boolean, { at: string; was: string }, undefined]>()(ctx.last, true);
+      isType<[number, boolean, { at: string; was: string }, null]>()(ctx.last, true);
       // @ts-expect-error a step inside is not seen outside
       ctx.steps.in;
       return 0;
@@ -191,7 +288,7 @@ test("after parallel `last` is the tuple or the object, after race a union", () 
   createCronflow()
     .define({ id: "handlers" })
     .parallel([(ctx) => ctx.log.info("x"), (ctx) => ctx.attempt, (flow) => flow.log("x").cancel("no")])
-    .step("mixed", (ctx) => isType<[undefined, number, never]>()(ctx.last, true));
+    .step("mixed", (ctx) => isType<[null, number, never]>()(ctx.last, true));
   const never = (): void => {
     createCronflow()
       .define({ id: "wrong" })
@@ -215,7 +312,7 @@ test("a while carries `last` from iteration to iteration", () => {
       isType<{ page: number }>()(ctx.steps.pages.output, true);
       return "start";
     })
-    .while<number>(
+    .while<number, "other">(
       "other",
       (ctx) => {
         isType<string | number>()(ctx.last, true);
@@ -223,7 +320,10 @@ test("a while carries `last` from iteration to iteration", () => {
       },
       (flow) => flow.step("count", (ctx) => (typeof ctx.last === "string" ? 0 : ctx.last + 1)),
     )
-    .step("union", (ctx) => isType<string | number>()(ctx.last, true))
+    .step("union", (ctx) => {
+      isType<string | number>()(ctx.last, true);
+      isType<string | number>()(ctx.steps.other.output, true);
+    })
     .while(
       "nothing",
       (ctx) => ctx.last === undefined,
@@ -349,6 +449,27 @@ test("waits give what they waited for", () => {
     workflow.subflow("child", child, { n: "1" });
     // @ts-expect-error wrong input
     workflow.subflow("child", child, () => "1");
+    // @ts-expect-error what is given without an input is not what the child's payload is
+    workflow.subflow("child", child);
+    // @ts-expect-error what is given without an input is not what the child's payload is
+    workflow.step("text", () => "a hundred").subflow("child", child);
+    // @ts-expect-error nor is a part of it
+    workflow.step("part", () => ({ n: [1] })).subflow("child", child);
+    const length = createCronflow()
+      .define({ id: "length" })
+      .manual({ schema: z.string().transform((text) => text.length) })
+      .step("x", (ctx) => ctx.payload);
+    // @ts-expect-error the schema is not applied: what it makes is to be given
+    workflow.subflow("child", length, "text");
+    workflow.subflow("child", length, 4);
+    // @ts-expect-error a function is called with the context
+    workflow.subflow("child", "child", (ctx: { nothing: 1 }) => ctx.nothing);
+    interface Described {
+      readonly n: number;
+    }
+    const described: Described = { n: 1 };
+    workflow.subflow("child", "child", described).subflow("other", child, described);
+    workflow.step("whole", () => ({ n: 1, more: true })).subflow("child", child);
     // @ts-expect-error no such option
     workflow.waitForEvent("paid", { colour: "red" });
   };

@@ -6,7 +6,7 @@ import type { BatchFields, ErrorContext, ItemFields, PauseContext } from "../con
 import type { CacheOptions, CircuitBreakerOptions, RetryOptions, StepOptions } from "../definition.ts";
 import type { Duration } from "../duration.ts";
 import type { LogLevel } from "../log.ts";
-import type { Recorded } from "../recorded.ts";
+import type { Filled, Recorded } from "../recorded.ts";
 import type { InputOf, Schema } from "../schema.ts";
 import type { Moment } from "./functions.ts";
 import type {
@@ -21,6 +21,7 @@ import type {
   Current,
   Ended,
   Ending,
+  Filling,
   InIf,
   Inside,
   Kind,
@@ -39,7 +40,7 @@ import type {
   StepName,
   TimedOut,
 } from "./types.ts";
-import type { AnyWorkflow, PayloadOf, RunOutputOf } from "./workflow.ts";
+import type { AnyWorkflow, NoTrigger, Outcome, PayloadOf } from "./workflow.ts";
 
 /** A flow inside a workflow: a branch, or the body of a loop. */
 export interface Flow<
@@ -50,7 +51,7 @@ export interface Flow<
   C extends Current = Passing,
   Open extends Block = Closed,
   Loop = unknown,
-> extends FlowMethods<"flow", Payload, Last, Done, Here, C, Open, Loop> {
+> extends FlowMethods<"flow", Payload, Last, Done, Here, C, Open, Loop, NoTrigger> {
   /** For the compiler only: what `ctx.last` is at its end, and whether an if is open. */
   readonly types: { readonly output: Last; readonly isOpen: Open["isOpen"] };
 }
@@ -59,29 +60,40 @@ export interface Flow<
  * What can be added to a workflow or a flow.
  *
  * `Last` is the output of the latest node, `Done` the steps before the open if, `Here` those after, `C` the node that chained options speak
- * of, `Open` the ifs that are not closed, `Loop` what the workflow and the loop around add to the context.
+ * of, `Open` the ifs that are not closed, `Loop` what the workflow and the loop around add to the context, `Takes` what a
+ * workflow's `trigger` is given.
  */
-export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extends Current, Open extends Block, Loop> {
+export interface FlowMethods<
+  K extends Kind,
+  Payload,
+  Last,
+  Done,
+  Here,
+  C extends Current,
+  Open extends Block,
+  Loop,
+  Takes,
+> {
   /** A durable step: once its output is recorded, it never runs again. */
   step<const Name extends string, T>(
     name: StepName<Name>,
     handler: (ctx: Ctx<Payload, Last, Done & Here, Loop>) => T,
     options?: StepOptions,
-  ): Added<K, Payload, Output<T>, Done, Here, Name, Open, Loop>;
+  ): Added<K, Payload, Output<T>, Done, Here, Name, Open, Loop, Takes>;
 
   /** As durable as a step; its output is dropped and `ctx.last` passes through. */
   action(
     name: StepName<string>,
     handler: (ctx: Ctx<Payload, Last, Done & Here, Loop>) => unknown,
     options?: StepOptions,
-  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop>[K];
+  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop, Takes>[K];
 
   /** Writes a line to the log, once. Default level `"info"`. */
   log(
     message: string | ((ctx: Ctx<Payload, Last, Done & Here, Loop>) => string),
     level?: LogLevel,
     options?: Named<string>,
-  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop>[K];
+  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop, Takes>[K];
 
   /** When the functions of the node before are tried again. */
   retry(retry: RetryOptions): this;
@@ -89,7 +101,7 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
   timeout(timeout: Duration): this;
   /** How long to wait before the first attempt of the step before. */
   delay(delay: Duration): this;
-  /** Uses the output of the step before again, in other runs too. */
+  /** Uses the output of the step before again, in other runs too. `undefined` is no output: such a step is called each time. */
   cache(cache: CacheOptions): this;
   /** Stops calling the step before when it keeps failing. */
   circuitBreaker(options?: CircuitBreakerOptions): this;
@@ -104,29 +116,30 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
     [C["name"]] extends [never] ? Here : C["before"] & Step<C["name"], Last | Output<T>>,
     C,
     Open,
-    Loop
+    Loop,
+    Takes
   >[K];
 
   /** What follows is done when the condition holds, until `elseIf`, `else` or `endIf`. */
   if(
     condition: (ctx: Ctx<Payload, Last, Done & Here, Loop>) => boolean | PromiseLike<boolean>,
-  ): Opened<K, Payload, Last, Done, Here, Open, Loop>;
+  ): Opened<K, Payload, Last, Done, Here, Open, Loop, Takes>;
   if(
     name: StepName<string>,
     condition: (ctx: Ctx<Payload, Last, Done & Here, Loop>) => boolean | PromiseLike<boolean>,
-  ): Opened<K, Payload, Last, Done, Here, Open, Loop>;
+  ): Opened<K, Payload, Last, Done, Here, Open, Loop, Takes>;
 
   /** What follows is done when no condition before held and this one does. */
   elseIf(
     this: BeforeElse<Open>,
     condition: (ctx: Ctx<Payload, Open["before"], Open["done"] & Open["here"], Loop>) => boolean | PromiseLike<boolean>,
-  ): NextBranch<K, Payload, Last, Here, false, Open, Loop>;
+  ): NextBranch<K, Payload, Last, Here, false, Open, Loop, Takes>;
 
   /** What follows is done when no condition before held. */
-  else(this: BeforeElse<Open>): NextBranch<K, Payload, Last, Here, true, Open, Loop>;
+  else(this: BeforeElse<Open>): NextBranch<K, Payload, Last, Here, true, Open, Loop, Takes>;
 
   /** Ends the if. `ctx.last` is that of the branch that was done. */
-  endIf(this: InIf<Open>): Ended<K, Payload, Last, Here, Open, Loop>;
+  endIf(this: InIf<Open>): Ended<K, Payload, Last, Here, Open, Loop, Takes>;
 
   /**
    * Does all branches at the same time; each is a handler or a function that adds to a flow. `ctx.last` is the list
@@ -135,11 +148,15 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
   parallel<
     const Branches extends readonly AnyBranch<Start<Payload, Last, Done & Here, Loop>>[],
     const Name extends string = never,
-  >(branches: Branches, options?: Named<Name>): Added<K, Payload, Outputs<Branches>, Done, Here, Name, Open, Loop>;
+  >(
+    branches: Branches,
+    options?: Named<Name>,
+  ): Added<K, Payload, Filling<Outputs<Branches>>, Done, Here, Name, Open, Loop, Takes>;
+  // Its output is written out: declarations could not name an alias.
   parallel<R extends Readonly<Record<string, unknown>>, const Name extends string = never>(
     branches: NamedBranches<Start<Payload, Last, Done & Here, Loop>, R>,
     options?: Named<Name>,
-  ): Added<K, Payload, Recorded<R>, Done, Here, Name, Open, Loop>;
+  ): Added<K, Payload, { [Key in keyof R]: Filled<Recorded<R[Key]>> }, Done, Here, Name, Open, Loop, Takes>;
 
   /** Does all branches at the same time; `ctx.last` is the output of the first that succeeds, the others are cancelled. */
   race<
@@ -148,19 +165,19 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
   >(
     branches: Branches,
     options?: Named<Name>,
-  ): Added<K, Payload, Outputs<Branches>[number], Done, Here, Name, Open, Loop>;
+  ): Added<K, Payload, Outputs<Branches>[number], Done, Here, Name, Open, Loop, Takes>;
 
   /**
    * Repeats the body as long as the condition holds, at most `maxIterations` times (default 1,000). `ctx.last` is what
    * the iteration before returned, at first the output before the loop. When the two are of different types, say what
-   * the body returns: `.while<Page>(…)`.
+   * the body returns, and the name: `.while<Page, "pages">("pages", …)`.
    */
   while<Carried = Last, const Name extends string = string>(
     name: StepName<Name>,
     condition: (ctx: Ctx<Payload, Last | Carried, Done & Here, Loop>) => boolean | PromiseLike<boolean>,
     body: (start: Start<Payload, Last | Carried, Done & Here, Loop>) => Carrying<NoInfer<Carried>>,
     options?: { readonly maxIterations?: number },
-  ): Added<K, Payload, Last | Carried, Done, Here, Name, Open, Loop>;
+  ): Added<K, Payload, Last | Carried, Done, Here, Name, Open, Loop, Takes>;
 
   /**
    * Does the body for each item; the body adds to the flow it is given. `ctx.last` is the list of their last outputs.
@@ -170,11 +187,19 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
     name: StepName<Name>,
     items: readonly Item[] | ((ctx: Ctx<Payload, Last, Done & Here, Loop>) => Items<Item>),
     body: (
-      item: Recorded<Item>,
-      flow: Flow<Payload, undefined, Done & Here, NoSteps, Passing, Closed, Inside<Loop, ItemFields<Recorded<Item>>>>,
+      item: Filled<Recorded<Item>>,
+      flow: Flow<
+        Payload,
+        undefined,
+        Done & Here,
+        NoSteps,
+        Passing,
+        Closed,
+        Inside<Loop, ItemFields<Filled<Recorded<Item>>>>
+      >,
     ) => R,
     options?: { readonly concurrency?: number },
-  ): Added<K, Payload, R["types"]["output"][], Done, Here, Name, Open, Loop>;
+  ): Added<K, Payload, Filled<R["types"]["output"]>[], Done, Here, Name, Open, Loop, Takes>;
 
   /** Does the body for every `size` items. `ctx.last` is the list of their last outputs. */
   batch<const Name extends string, Item, R extends Ending>(
@@ -185,22 +210,30 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
       readonly concurrency?: number;
     },
     body: (
-      batch: readonly Recorded<Item>[],
-      flow: Flow<Payload, undefined, Done & Here, NoSteps, Passing, Closed, Inside<Loop, BatchFields<Recorded<Item>>>>,
+      batch: readonly Filled<Recorded<Item>>[],
+      flow: Flow<
+        Payload,
+        undefined,
+        Done & Here,
+        NoSteps,
+        Passing,
+        Closed,
+        Inside<Loop, BatchFields<Filled<Recorded<Item>>>>
+      >,
     ) => R,
-  ): Added<K, Payload, R["types"]["output"][], Done, Here, Name, Open, Loop>;
+  ): Added<K, Payload, Filled<R["types"]["output"]>[], Done, Here, Name, Open, Loop, Takes>;
 
   /** Waits for some time. */
   sleep(
     duration: Duration | ((ctx: Ctx<Payload, Last, Done & Here, Loop>) => Duration | PromiseLike<Duration>),
     options?: Named<string>,
-  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop>[K];
+  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop, Takes>[K];
 
   /** Waits until a moment: a `Date`, milliseconds since 1970, or ISO-8601. */
   sleepUntil(
     moment: Moment | ((ctx: Ctx<Payload, Last, Done & Here, Loop>) => Moment | PromiseLike<Moment>),
     options?: Named<string>,
-  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop>[K];
+  ): Kinds<Payload, Last, Done, Here, Passing, Open, Loop, Takes>[K];
 
   /** Waits for an event that is published after the wait began. `ctx.last` is its payload. */
   waitForEvent<
@@ -229,7 +262,8 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
     Here,
     Name,
     Open,
-    Loop
+    Loop,
+    Takes
   >;
 
   /** Waits for a person's answer, which is given with a token that only `onPause` sees. */
@@ -247,34 +281,41 @@ export interface FlowMethods<K extends Kind, Payload, Last, Done, Here, C extend
     readonly approvalUrl?: (token: string) => string;
     /** What else is to be shown. JSON. */
     readonly metadata?: unknown;
-  }): Added<K, Payload, Approval, Done, Here, Name, Open, Loop>;
+  }): Added<K, Payload, Approval, Done, Here, Name, Open, Loop, Takes>;
 
   /**
-   * Starts a run of another workflow and waits for it; `ctx.last` is its output. Without an input it is given
-   * `ctx.last`.
+   * Starts a run of another workflow and waits for it; `ctx.last` is its output. Without an input it is given `ctx.last`;
+   * an input is needed where that is not what the child's `ctx.payload` is. No schema of the child is applied.
    */
-  subflow<const Name extends string, W extends AnyWorkflow>(
+  subflow<const Name extends string, W extends string | AnyWorkflow>(
     name: StepName<Name>,
     workflow: W,
-    input?: PayloadOf<W> | ((ctx: Ctx<Payload, Last, Done & Here, Loop>) => PayloadOf<W> | PromiseLike<PayloadOf<W>>),
-  ): Added<K, Payload, RunOutputOf<W>, Done, Here, Name, Open, Loop>;
-  subflow<const Name extends string>(
-    name: StepName<Name>,
-    workflowId: string,
-    input?: JsonValue | ((ctx: Ctx<Payload, Last, Done & Here, Loop>) => unknown),
-  ): Added<K, Payload, unknown, Done, Here, Name, Open, Loop>;
+    ...input: ChildInput<W, Last, Ctx<Payload, Last, Done & Here, Loop>>
+  ): Added<K, Payload, Outcome<W>, Done, Here, Name, Open, Loop, Takes>;
 
   /** Ends the run as cancelled, which is no failure. */
-  cancel(reason?: string, options?: Named<string>): Kinds<Payload, never, Done, Here, Passing, Open, Loop>[K];
+  cancel(reason?: string, options?: Named<string>): Kinds<Payload, never, Done, Here, Passing, Open, Loop, Takes>[K];
 }
 
 type Items<Item> = readonly Item[] | PromiseLike<readonly Item[]>;
+/**
+ * What a child is given. One signature for workflows and their ids: of several, the compiler tells what is wrong with one
+ * that was not meant.
+ */
+type ChildInput<W extends string | AnyWorkflow, Last, C> = W extends AnyWorkflow
+  ? [Last] extends [PayloadOf<W>]
+    ? [input?: Made<PayloadOf<W>, C>]
+    : [input: Made<PayloadOf<W>, C>]
+  : [input?: Made<unknown, C>];
+/** A value, or what makes it. */
+type Made<T, C> = unknown extends T ? NoFunction | ((ctx: C) => unknown) : T | ((ctx: C) => T | PromiseLike<T>);
 /** Anything but a function, which would be called. */
-type JsonValue =
+type NoFunction =
   | string
   | number
   | boolean
   | null
   | undefined
   | { readonly [key: string]: unknown }
-  | readonly unknown[];
+  // What has the type of an interface has no index signature.
+  | (object & { readonly bind?: never });

@@ -2,7 +2,9 @@
 import type { AnyContext } from "../context.ts";
 import type { AnyHandler } from "../definition.ts";
 import { type Duration, milliseconds } from "../duration.ts";
+import { InvalidError } from "../errors.ts";
 import { parse, type Schema } from "../schema.ts";
+import { shown } from "../shown.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
 /** A moment: a `Date`, milliseconds since 1970, or an ISO-8601 text. */
@@ -40,12 +42,14 @@ export function momentMs(moment: AnyHandler): AnyHandler {
   return (context) => mapped(moment(context), (value) => millisecondsSince1970(value as Moment));
 }
 
-/** Throws a `TypeError` that shows the value when it is no moment. */
+/** Throws an `InvalidError` that shows the value when it is no moment. */
 export function millisecondsSince1970(moment: Moment): number {
-  const at = new Date(moment).getTime();
+  const isMoment = moment instanceof Date || typeof moment === "number" || typeof moment === "string";
+  const at = isMoment ? new Date(moment).getTime() : Number.NaN;
   if (Number.isNaN(at)) {
-    throw new TypeError(
-      `${JSON.stringify(moment)} is not a moment. Give a Date, milliseconds since 1970, or ISO-8601 ("2027-01-31T09:00:00Z").`,
+    throw new InvalidError(
+      "value_invalid",
+      `${shown(moment)} is not a moment. Give a Date, milliseconds since 1970, or ISO-8601 ("2027-01-31T09:00:00Z").`,
     );
   }
   return at;

@@ -1,7 +1,7 @@
 /** How the type of a flow changes from node to node. Everything here is for the compiler. */
 import type { Context } from "../context.ts";
 import type { SecretReferences } from "../definition/options.ts";
-import type { Recorded } from "../recorded.ts";
+import type { Filled, Recorded } from "../recorded.ts";
 import type { AnyService, ServicesOf } from "../services/types.ts";
 import type { Flow } from "./flow.ts";
 import type { NoTrigger, Workflow } from "./workflow.ts";
@@ -84,21 +84,22 @@ export interface Passing extends Current {
 }
 
 /** Which kind of flow methods give back: a workflow stays one. */
-export interface Kinds<Payload, Last, Done, Here, C extends Current, Open extends Block, Loop> {
-  readonly workflow: Workflow<Payload, Last, Done, Here, C, Open, Loop>;
+export interface Kinds<Payload, Last, Done, Here, C extends Current, Open extends Block, Loop, Takes> {
+  readonly workflow: Workflow<Payload, Last, Done, Here, C, Open, Loop, Takes>;
   readonly flow: Flow<Payload, Last, Done, Here, C, Open, Loop>;
 }
-export type Kind = keyof Kinds<never, never, never, never, never, never, never>;
+export type Kind = keyof Kinds<never, never, never, never, never, never, never, never>;
 
 /** After a node with an output. */
-export type Added<K extends Kind, Payload, O, Done, Here, Name extends string, Open extends Block, Loop> = Kinds<
+export type Added<K extends Kind, Payload, O, Done, Here, Name extends string, Open extends Block, Loop, Takes> = Kinds<
   Payload,
   O,
   Done,
   Here & Step<Name, O>,
   At<Name, Here>,
   Open,
-  Loop
+  Loop,
+  Takes
 >[K];
 
 /** An open `if`, or that none is: what is known at its beginning, and of the branches that are finished. */
@@ -153,18 +154,28 @@ export interface If<Before, Done, Here, Lasts, Maybe, HasElse extends boolean, O
 }
 
 /** In the first branch of an if. */
-export type Opened<K extends Kind, Payload, Last, Done, Here, Open extends Block, Loop> = Kinds<
+export type Opened<K extends Kind, Payload, Last, Done, Here, Open extends Block, Loop, Takes> = Kinds<
   Payload,
   Last,
   Done & Here,
   NoSteps,
   Passing,
   If<Last, Done, Here, never, unknown, false, Open>,
-  Loop
+  Loop,
+  Takes
 >[K];
 
 /** In the next branch of an if. */
-export type NextBranch<K extends Kind, Payload, Last, Here, HasElse extends boolean, Open extends Block, Loop> = Kinds<
+export type NextBranch<
+  K extends Kind,
+  Payload,
+  Last,
+  Here,
+  HasElse extends boolean,
+  Open extends Block,
+  Loop,
+  Takes,
+> = Kinds<
   Payload,
   Open["before"],
   Open["done"] & Open["here"],
@@ -179,21 +190,23 @@ export type NextBranch<K extends Kind, Payload, Last, Here, HasElse extends bool
     HasElse,
     Open["outer"]
   >,
-  Loop
+  Loop,
+  Takes
 >[K];
 
 /**
  * After an if: the steps of its branches may not have been done. Only the steps of a branch are mapped, never all so
  * far: mapped types inside mapped types make the compiler's work double with every if.
  */
-export type Ended<K extends Kind, Payload, Last, Here, Open extends Block, Loop> = Kinds<
+export type Ended<K extends Kind, Payload, Last, Here, Open extends Block, Loop, Takes> = Kinds<
   Payload,
   Open["lasts"] | Last | (Open["hasElse"] extends true ? never : Open["before"]),
   Open["done"],
   Open["here"] & Open["maybe"] & Partial<Here>,
   At<never, never>,
   Open["outer"],
-  Loop
+  Loop,
+  Takes
 >[K];
 
 /** Where `.else()` and `.endIf()` may not stand; `Why` is shown by the compiler. */
@@ -225,6 +238,7 @@ export type AnyBranch<S> = (start: S) => unknown;
 export type Outputs<Branches extends readonly unknown[]> = {
   -readonly [I in keyof Branches]: Branches[I] extends (start: never) => infer R ? BranchOutput<R> : never;
 };
+export type Filling<Outputs> = { [Key in keyof Outputs]: Filled<Outputs[Key]> };
 /** The branches whose outputs are `R`. */
 export type NamedBranches<S, R> = {
   readonly [Key in keyof R]: (start: S) => Ending<R[Key]> | PromiseLike<R[Key]> | R[Key];

@@ -1,6 +1,9 @@
 /** What may be said in a definition. An error names the workflow, the place, and what to do. */
 import { type Duration, milliseconds } from "../duration.ts";
 import { InvalidError } from "../errors.ts";
+import { shown } from "../shown.ts";
+
+export { shown } from "../shown.ts";
 
 /** Of what is only bounded by the width of the number: 32 bits. */
 export const LARGEST_COUNT = 0xffff_ffff;
@@ -40,8 +43,4 @@ export function checkWhole(where: string, option: string, value: unknown, least:
 
 export function checkFunction(where: string, what: string, value: unknown): void {
   if (typeof value !== "function") throw invalid(`${where}: ${what} is ${shown(value)}; give a function.`);
-}
-
-export function shown(value: unknown): string {
-  return typeof value === "function" ? "a function" : typeof value === "bigint" ? `${value}n` : JSON.stringify(value);
 }

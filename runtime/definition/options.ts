@@ -30,7 +30,7 @@ export interface BackoffOptions {
   readonly jitter?: boolean | number;
 }
 
-/** An output that is used again by other runs of the workflow. */
+/** An output that is used again by other runs of the workflow. `undefined` is no output: what returns it is called each time. */
 export interface CacheOptions {
   /** Attempts with the same key share an output. Anything but a text, or an empty one, fails the attempt for good. */
   readonly key: (context: AnyContext) => string;
