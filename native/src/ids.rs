@@ -41,6 +41,11 @@ impl RunId {
         (self.0 >> (NODE_BITS + SEQUENCE_BITS)) as i64
     }
 
+    /// The smallest id that may be given out at this time or later, by any node.
+    pub fn earliest_at(at_ms: i64) -> RunId {
+        RunId::first_of(at_ms.clamp(0, (1 << MILLISECOND_BITS) - 1) as u64, 0)
+    }
+
     /// The integer that is stored.
     pub fn to_integer(self) -> i64 {
         self.0 as i64
@@ -182,5 +187,17 @@ mod tests {
         }
         let mut other_node = IdSource::new(0, Some(last));
         assert!(other_node.next(0) > last);
+    }
+
+    #[test]
+    fn no_id_is_smaller_than_the_earliest_of_its_time() {
+        let earliest = RunId::earliest_at;
+        assert_eq!(earliest(5), IdSource::new(0, None).next(5));
+        for last in [None, Some(earliest(4)), Some(earliest(9))] {
+            assert!(IdSource::new(255, last).next(5) >= earliest(5));
+        }
+        assert!(IdSource::new(255, None).next(4) < earliest(5));
+        assert_eq!((earliest(-1), earliest(i64::MIN)), (earliest(0), RunId(0)));
+        assert_eq!(earliest(i64::MAX).millisecond(), (1 << 42) - 1);
     }
 }

@@ -13,6 +13,9 @@ macro_rules! words {
         pub enum $name { $($(#[doc = $doc])+ $variant,)+ }
 
         impl $name {
+            /// All of them, in this order.
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
             /// The word as it stands in SQL and JSON.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)+ }

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use cronflow::engine::Engine;
 use cronflow::ids::RunId;
 use cronflow::machine::Secret;
-use cronflow::model::{Handler, RunStatus, StepStatus};
+use cronflow::model::{Handler, RunFilter, RunStatus, StepStatus};
 use cronflow::store::{Claim, Durability, SqliteStore, Store};
 use serde_json::{Value, json};
 
 const VERSION_1: &str = include_str!("../src/store/migrations/0001_runs.sql");
 const VERSION_2: &str = include_str!("../src/store/migrations/0002_flow.sql");
+const VERSION_3: &str = include_str!("../src/store/migrations/0003_schedules.sql");
 /// What this version writes.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// As version 1 wrote it.
 const DEFINITION: &str = r#"{"id":"orders","timeout_ms":100000,"on_success":false,"on_failure":true,"nodes":[{"kind":"step","name":"a","retry":{"attempts":3,"strategy":"fixed","delay_ms":1000,"max_delay_ms":3600000,"multiplier":2.0,"jitter":0.0},"on_error":false},{"kind":"step","name":"b","delay_ms":500,"on_error":false},{"kind":"action","name":"c","on_error":false}]}"#;
@@ -286,4 +287,25 @@ fn the_runs_of_a_file_of_version_2_go_on_beside_new_schedules() {
     assert_eq!(runs["runs"].as_array().unwrap().len(), 4, "{runs}");
     let schedules = host.ask(6_400, json!([{ "query": { "schedules": {} } }]));
     assert_eq!(schedules["schedules"][0]["last_at_ms"], 5_400);
+}
+
+#[test]
+fn the_runs_of_a_file_of_version_3_are_listed_by_workflow_and_status() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_of_version_2(directory.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(VERSION_3).unwrap();
+    connection.execute_batch("PRAGMA user_version = 3").unwrap();
+    drop(connection);
+    let mut store = open(&path);
+    let mut list = |status, since_ms| -> Vec<i64> {
+        let filter = RunFilter { workflow_id: Some("orders".to_owned()), status, since_ms, before: None, limit: 10 };
+        store.list(&filter).unwrap().iter().map(|row| row.id.to_integer()).collect()
+    };
+    assert_eq!(list(None, None), [3, 2, 1]);
+    assert_eq!(list(Some(RunStatus::Waiting), None), [1]);
+    assert_eq!(list(Some(RunStatus::Failed), None), [3]);
+    assert_eq!(list(Some(RunStatus::Completed), None), [] as [i64; 0]);
+    assert_eq!((list(None, Some(1_000)), list(None, Some(1_001))), (vec![3, 2, 1], vec![]));
+    assert_eq!(store.ready_runs("orders").unwrap(), [id(2)]);
 }

@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_runs.sql"),
     include_str!("migrations/0002_flow.sql"),
     include_str!("migrations/0003_schedules.sql"),
+    include_str!("migrations/0004_lists.sql"),
 ];
 
 /// Pages in the write-ahead log after which a commit also moves them into the database file.

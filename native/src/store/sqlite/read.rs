@@ -1,7 +1,9 @@
 //! The statements that read the file.
 
+use std::collections::BinaryHeap;
+
 use rusqlite::types::{FromSqlError, Type};
-use rusqlite::{Connection, Error, OptionalExtension, Result, Row, ToSql, params};
+use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
 
 use crate::ids::RunId;
 use crate::model::{
@@ -77,7 +79,11 @@ pub fn summary(connection: &Connection, run: RunId) -> Result<Option<RunSummary>
 pub fn ready_runs(connection: &Connection, workflow_id: &str) -> Result<Vec<RunId>> {
     connection
         .prepare_cached(
-            "SELECT id FROM workflow_runs WHERE open = 1 AND workflow_id = ?1 AND status <> 'waiting' ORDER BY id",
+            "SELECT id FROM workflow_runs WHERE workflow_id = ?1 AND status = 'pending'
+             UNION ALL SELECT id FROM workflow_runs WHERE workflow_id = ?1 AND status = 'running'
+             UNION ALL SELECT id FROM workflow_runs WHERE workflow_id = ?1
+               AND open = 1 AND (status = 'completed' OR status = 'failed' OR status = 'cancelled')
+             ORDER BY id",
         )?
         .query_map([workflow_id], |row| run_id(row, 0))?
         .collect()
@@ -86,10 +92,7 @@ pub fn ready_runs(connection: &Connection, workflow_id: &str) -> Result<Vec<RunI
 pub fn parked_runs(connection: &Connection, workflow_id: &str, definition: DefinitionId) -> Result<Vec<RunId>> {
     connection
         .prepare_cached(
-            "SELECT id FROM workflow_runs
-             WHERE (status = 'failed' OR status = 'cancelled' OR status = 'stuck') AND status = 'stuck'
-               AND workflow_id = ?1 AND definition_id = ?2
-             ORDER BY id",
+            "SELECT id FROM workflow_runs WHERE workflow_id = ?1 AND status = 'stuck' AND definition_id = ?2 ORDER BY id",
         )?
         .query_map(params![workflow_id, definition], |row| run_id(row, 0))?
         .collect()
@@ -98,8 +101,7 @@ pub fn parked_runs(connection: &Connection, workflow_id: &str, definition: Defin
 pub fn stuck_counts(connection: &Connection) -> Result<Vec<(String, u32)>> {
     connection
         .prepare_cached(
-            "SELECT workflow_id, count(*) FROM workflow_runs
-             WHERE (status = 'failed' OR status = 'cancelled' OR status = 'stuck') AND status = 'stuck'
+            "SELECT workflow_id, count(*) FROM workflow_runs INDEXED BY stuck_runs WHERE status = 'stuck'
              GROUP BY workflow_id ORDER BY workflow_id",
         )?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -110,9 +112,11 @@ pub fn stuck_counts(connection: &Connection) -> Result<Vec<(String, u32)>> {
 pub fn open_counts_but(connection: &Connection, known: &[String]) -> Result<Vec<(String, u32)>> {
     let mut stored = connection.prepare_cached("SELECT DISTINCT workflow_id FROM workflows ORDER BY workflow_id")?;
     let mut count = connection.prepare_cached(
-        "SELECT (SELECT count(*) FROM workflow_runs
-                 WHERE open = 1 AND status <> 'waiting' AND status <> 'stuck' AND workflow_id = ?1)
-              + (SELECT count(*) FROM workflow_runs WHERE status = 'waiting' AND workflow_id = ?1)",
+        "SELECT (SELECT count(*) FROM workflow_runs WHERE workflow_id = ?1 AND status = 'pending')
+              + (SELECT count(*) FROM workflow_runs WHERE workflow_id = ?1 AND status = 'running')
+              + (SELECT count(*) FROM workflow_runs WHERE workflow_id = ?1 AND status = 'waiting')
+              + (SELECT count(*) FROM workflow_runs WHERE workflow_id = ?1
+                 AND open = 1 AND (status = 'completed' OR status = 'failed' OR status = 'cancelled'))",
     )?;
     let mut counts = Vec::new();
     for workflow_id in stored.query_map([], |row| row.get::<_, String>(0))? {
@@ -154,13 +158,10 @@ pub fn next_timer(connection: &Connection) -> Result<Option<i64>> {
 }
 
 pub fn last_run(connection: &Connection) -> Result<Option<RunId>> {
+    // Each by itself: SQLite looks for the greatest id of a compound of both by going through all of them.
     connection
-        .prepare_cached(
-            "SELECT id FROM (SELECT max(id) AS id FROM workflow_runs UNION ALL SELECT run_id FROM last_removed)
-             WHERE id IS NOT NULL ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row([], |row| run_id(row, 0))
-        .optional()
+        .prepare_cached("SELECT (SELECT max(id) FROM workflow_runs), (SELECT run_id FROM last_removed)")?
+        .query_row([], |row| Ok(optional_run_id(row, 0)?.max(optional_run_id(row, 1)?)))
 }
 
 const RUN_COLUMNS: &str = "id, workflow_id, definition_id, status, open, payload, trigger, output, error, created_at_ms, \
@@ -199,40 +200,101 @@ pub fn history(connection: &Connection, run: RunId, after: u32, limit: u32) -> R
         .collect()
 }
 
-/// The conditions repeat those of the partial indexes, which is how SQLite knows it may use them.
+/// Which runs a list is about, whatever their workflow and status: their ids, and when they were created.
+struct Range {
+    from: i64,
+    to: i64,
+    since_ms: i64,
+}
+
+/// Little more is read than is given, however many runs are stored: those of one workflow and status lie in the index by
+/// their ids, and a list that is about several of those takes the newest of each.
 pub fn list(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>> {
-    let mut conditions = vec!["1"];
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":limit", &filter.limit)];
-    if let Some(workflow_id) = &filter.workflow_id {
-        conditions.push("workflow_id = :workflow_id");
-        values.push((":workflow_id", workflow_id));
-    }
-    let status = filter.status.map(RunStatus::as_str);
-    if let Some(wanted) = filter.status {
-        conditions.push("status = :status");
-        values.push((":status", &status));
-        conditions.push(match wanted {
-            RunStatus::Pending | RunStatus::Running => "open = 1 AND status <> 'waiting'",
-            RunStatus::Waiting => "status = 'waiting'",
-            RunStatus::Failed | RunStatus::Cancelled | RunStatus::Stuck => {
-                "(status = 'failed' OR status = 'cancelled' OR status = 'stuck')"
-            }
-            RunStatus::Completed => "1",
-        });
-    }
-    let before = filter.before.map(RunId::to_integer);
-    if before.is_some() {
-        conditions.push("id < :before");
-        values.push((":before", &before));
-    }
-    if filter.since_ms.is_some() {
-        conditions.push("created_at_ms >= :since_ms");
-        values.push((":since_ms", &filter.since_ms));
-    }
-    let conditions = conditions.join(" AND ");
+    let range = Range {
+        from: filter.since_ms.map_or(Ok(i64::MIN), |since_ms| earliest_since(connection, since_ms))?,
+        to: filter.before.map_or(i64::MAX, |before| before.to_integer() - 1),
+        since_ms: filter.since_ms.unwrap_or(i64::MIN),
+    };
+    let sources: Vec<Source> = match (&filter.workflow_id, filter.status) {
+        (None, None) => return list_all(connection, &range, filter.limit),
+        (None, Some(status)) => {
+            workflows_with_runs(connection)?.into_iter().map(|workflow_id| (workflow_id, status)).collect()
+        }
+        (Some(workflow_id), None) => RunStatus::ALL.iter().map(|status| (workflow_id.clone(), *status)).collect(),
+        (Some(workflow_id), Some(status)) => vec![(workflow_id.clone(), status)],
+    };
+    list_merged(connection, sources, &range, filter.limit)
+}
+
+/// Runs of one workflow and status.
+type Source = (String, RunStatus);
+
+/// No run that was created since then has a smaller id. An id says when its run was created, or a later time when the
+/// clock had gone back; what may be otherwise is in an index of its own.
+fn earliest_since(connection: &Connection, since_ms: i64) -> Result<i64> {
+    let earliest = RunId::earliest_at(since_ms).to_integer();
+    let later_than_id: Option<i64> =
+        connection.prepare_cached(FIRST_LATER_THAN_ID)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(later_than_id.map_or(earliest, |later_than_id| later_than_id.min(earliest)))
+}
+
+const FIRST_LATER_THAN_ID: &str = "SELECT id FROM workflow_runs INDEXED BY runs_later_than_ids
+     WHERE created_at_ms > id >> 21 ORDER BY id LIMIT 1";
+
+/// The workflows that have runs: each is found by a search for the one after the one before.
+fn workflows_with_runs(connection: &Connection) -> Result<Vec<String>> {
+    connection.prepare_cached(WORKFLOWS_WITH_RUNS)?.query_map([], |row| row.get(0))?.collect()
+}
+
+const WORKFLOWS_WITH_RUNS: &str = "WITH RECURSIVE found (workflow_id) AS (
+       SELECT min(workflow_id) FROM workflow_runs
+       UNION ALL
+       SELECT (SELECT min(workflow_id) FROM workflow_runs WHERE workflow_id > found.workflow_id)
+       FROM found WHERE found.workflow_id IS NOT NULL
+     )
+     SELECT workflow_id FROM found WHERE workflow_id IS NOT NULL";
+
+fn list_sql(of: &str) -> String {
     let columns = RUN_COLUMNS.replace("payload, trigger, output", "NULL, NULL, NULL");
-    let sql = format!("SELECT {columns} FROM workflow_runs WHERE {conditions} ORDER BY id DESC LIMIT :limit");
-    connection.prepare_cached(&sql)?.query_map(&*values, run_row)?.collect()
+    format!(
+        "SELECT {columns} FROM workflow_runs WHERE {of} id >= ?1 AND id <= ?2 AND created_at_ms >= ?3
+         ORDER BY id DESC LIMIT ?4"
+    )
+}
+
+const OF_ALL: &str = "";
+const OF_SOURCE: &str = "workflow_id = ?5 AND status = ?6 AND";
+
+fn list_all(connection: &Connection, range: &Range, limit: u32) -> Result<Vec<RunRow>> {
+    connection
+        .prepare_cached(&list_sql(OF_ALL))?
+        .query_map(params![range.from, range.to, range.since_ms, limit], run_row)?
+        .collect()
+}
+
+/// The newest runs of several sources. Of each is known which id its next run has at most; the one that may have the
+/// newest is read until another may.
+fn list_merged(connection: &Connection, sources: Vec<Source>, range: &Range, limit: u32) -> Result<Vec<RunRow>> {
+    let mut statement = connection.prepare_cached(&list_sql(OF_SOURCE))?;
+    let mut sources: BinaryHeap<(i64, Source)> = sources.into_iter().map(|source| (range.to, source)).collect();
+    let mut list = Vec::new();
+    while let Some((to, (workflow_id, status))) = sources.pop() {
+        let others = sources.peek().map_or(i64::MIN, |(to, _)| *to);
+        let left = limit - list.len() as u32;
+        let mut rows = statement.query(params![range.from, to, range.since_ms, left, workflow_id, status.as_str()])?;
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            if id < others {
+                sources.push((id, (workflow_id, status)));
+                break;
+            }
+            list.push(run_row(row)?);
+        }
+        if list.len() == limit as usize {
+            break;
+        }
+    }
+    Ok(list)
 }
 
 fn run_row(row: &Row<'_>) -> Result<RunRow> {
@@ -503,4 +565,68 @@ fn run_id(row: &Row<'_>, column: usize) -> Result<RunId> {
 fn word<T>(row: &Row<'_>, column: usize, parse: fn(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| Error::FromSqlConversionFailure(column, Type::Text, Box::new(FromSqlError::InvalidType)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    /// How SQLite goes about a statement, in words.
+    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let count = explain.parameter_count();
+        let values = rusqlite::params_from_iter(std::iter::repeat_n(1, count));
+        explain.query_map(values, |row| row.get(3)).unwrap().collect::<Result<_>>().unwrap()
+    }
+
+    fn new_file() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in crate::store::sqlite::MIGRATIONS {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection
+    }
+
+    /// With a million runs a list that looks at all of them holds the engine up for half a second.
+    #[test]
+    fn lists_of_runs_read_what_they_give_and_sort_nothing() {
+        let connection = new_file();
+        let by_source = plan(&connection, &list_sql(OF_SOURCE));
+        let index =
+            "SEARCH workflow_runs USING INDEX runs_by_status (workflow_id=? AND status=? AND rowid>? AND rowid<?)";
+        assert_eq!(by_source, [index]);
+        let by_id = plan(&connection, &list_sql(OF_ALL));
+        assert_eq!(by_id, ["SEARCH workflow_runs USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
+        for sql in [FIRST_LATER_THAN_ID, WORKFLOWS_WITH_RUNS] {
+            let plan = plan(&connection, sql);
+            let reads = plan.iter().filter(|step| step.contains("workflow_runs"));
+            assert!(reads.clone().count() > 0, "{sql}: {plan:?}");
+            let is_bounded = |step: &str| step.starts_with("SEARCH") || step.ends_with("runs_later_than_ids");
+            assert!(reads.clone().all(|step| is_bounded(step)), "{sql}: {plan:?}");
+            assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+        }
+    }
+
+    /// No other question goes through all runs either, or through all that a workflow has ever had.
+    #[test]
+    fn no_question_scans_the_runs() {
+        let connection = new_file();
+        let is_of_runs = |sql: &&str| sql.starts_with("SELECT") && sql.contains("workflow_runs") && !sql.contains('{');
+        let source = include_str!("read.rs").replace("\\\n", "");
+        let statements: Vec<&str> = source.split('"').filter(is_of_runs).collect();
+        assert!(statements.len() >= 11, "{statements:?}");
+        for sql in statements {
+            for step in plan(&connection, sql) {
+                // Few runs are stuck, and none is later than its id: those indexes may be gone through.
+                let is_short =
+                    ["INDEX stuck_runs", "INDEX runs_later_than_ids"].iter().any(|index| step.contains(index));
+                let reads_all = step.starts_with("SCAN workflow_runs")
+                    || step.starts_with("SCAN run ")
+                    || step.ends_with("runs_by_status (workflow_id=?)");
+                assert!(!reads_all || is_short, "{sql}: {step}");
+            }
+        }
+    }
 }
