@@ -105,6 +105,23 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_database_that_may_not_be_written_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path(), 1);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+    if fs::OpenOptions::new().write(true).open(&path).is_ok() {
+        // For root the mode says nothing.
+        return;
+    }
+    let error = refused(&path);
+    assert_eq!(error.code, Code::NotWritable);
+    assert!(error.message.contains("cronflow.db"), "{error}");
+    assert!(!directory.path().join("cronflow.db-wal").exists() && !directory.path().join("cronflow.db-shm").exists());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(open(&path).unwrap().run(id(1)).unwrap().is_some());
+}
+
+#[test]
 fn a_database_of_another_application_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("theirs.db");

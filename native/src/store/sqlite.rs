@@ -71,12 +71,12 @@ impl SqliteStore {
         let path = prepare_path(path)?;
         let ownership = Ownership::take(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags).map_err(|error| open_error(&path, &error))?;
+        let connection = Connection::open_with_flags(&path, flags)
+            .map_err(Failure::Sqlite)
+            .and_then(|connection| may_write(&path, &connection).map(|()| connection))
+            .map_err(|failure| failure.at(&path))?;
         let mut store = SqliteStore { connection, presence: None, _ownership: ownership };
-        store.configure(durability).and_then(|()| store.migrate(&path)).map_err(|error| match error {
-            Failure::Ours(error) => error,
-            Failure::Sqlite(error) => open_error(&path, &error),
-        })?;
+        store.configure(durability).and_then(|()| store.migrate(&path)).map_err(|failure| failure.at(&path))?;
         store.presence = Some(Presence::show(&path)?);
         Ok(store)
     }
@@ -220,9 +220,29 @@ enum Failure {
     Sqlite(rusqlite::Error),
 }
 
+impl Failure {
+    fn at(self, path: &Path) -> Error {
+        match self {
+            Failure::Ours(error) => error,
+            Failure::Sqlite(error) => open_error(path, &error),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Failure {
         Failure::Sqlite(error)
+    }
+}
+
+/// A file that may only be read is opened by SQLite all the same, and the first run that is started would fail.
+fn may_write(path: &Path, connection: &Connection) -> std::result::Result<(), Failure> {
+    match connection.is_readonly(rusqlite::MAIN_DB)? {
+        false => Ok(()),
+        true => {
+            let message = format!("{} may not be written by this process", path.display());
+            Err(Failure::Ours(Error::new(Code::NotWritable, message)))
+        }
     }
 }
 
@@ -261,6 +281,21 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+
+    #[test]
+    fn a_file_that_is_open_for_reading_only_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cronflow.db");
+        drop(SqliteStore::open(&path, Durability::Full).unwrap());
+        let is_refused = |flags| {
+            let connection = Connection::open_with_flags(&path, flags).unwrap();
+            may_write(&path, &connection).map_err(|failure| failure.at(&path))
+        };
+        assert_eq!(is_refused(OpenFlags::SQLITE_OPEN_READ_WRITE), Ok(()));
+        let error = is_refused(OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap_err();
+        assert_eq!(error.code, Code::NotWritable);
+        assert!(error.message.contains(&*path.to_string_lossy()), "{error}");
+    }
 
     /// SQLite compiles a statement again when a parameter that its plan looks at is bound to another value, and a plan
     /// looks at a bound LIMIT. Half of the time of a run's record went into that.
