@@ -133,6 +133,55 @@ fn a_shared_queue_and_a_workflows_own_concurrency_both_hold() {
 }
 
 #[test]
+fn the_groups_of_a_queue_go_by_age_and_priority_with_everybody_else() {
+    live(|world| {
+        let queue = json!({ "name": "mail", "concurrency": 2 });
+        world.define(workflow("letters", json!({ "queue": queue, "concurrency": 1 })));
+        world.define(workflow("parcels", json!({ "queue": queue })));
+        world.define(workflow("orders", json!({})));
+        world.offer(0);
+        let letter = |world: &mut World, key: &str, priority: i32| {
+            world.start_with(json!({ "workflow": "letters", "concurrency_key": key, "priority": priority }))
+        };
+        let a = [letter(world, "a", 0), letter(world, "a", 0)];
+        let order = world.start("orders");
+        let b = [letter(world, "b", 0), letter(world, "b", 5)];
+        let parcel = world.start("parcels");
+        world.offer(1);
+        assert_eq!(finish_all(world), [&b[1], &a[0], &a[1], &order, &b[0], &parcel].map(String::clone));
+        // The queue is full before the capacity is: who has no queue passes it, and who comes next in it is the oldest.
+        world.offer(0);
+        let a = [letter(world, "a", 0), letter(world, "a", 0)];
+        let b = [letter(world, "b", 0), letter(world, "c", 0)];
+        let order = world.start("orders");
+        world.offer(3);
+        assert_eq!(world.executing_runs(), set([&a[0], &b[0], &order]));
+        world.finish(&b[0], "work", 1);
+        assert_eq!(world.executing_runs(), set([&a[0], &b[1], &order]), "the other one of `a` has no room of its own");
+        world.finish(&a[0], "work", 1);
+        assert_eq!(world.executing_runs(), set([&a[1], &b[1], &order]));
+        finish_all(world);
+    });
+}
+
+#[test]
+fn a_run_gives_back_the_place_of_the_queue_that_it_has_taken_it_of() {
+    let mut world = World::new(Mode::AsTold);
+    let of_queue = |name: &str| workflow("orders", json!({ "queue": { "name": name, "concurrency": 1 } }));
+    world.define(of_queue("mail"));
+    let first = world.start("orders");
+    world.define(of_queue("post"));
+    let runs = [world.start("orders"), world.start("orders"), world.start("orders")];
+    assert_eq!(world.executing_runs(), set([&first, &runs[0]]));
+    world.finish(&first, "work", 1);
+    assert_eq!(world.executing_runs(), set([&runs[0]]), "nothing has become free in its queue");
+    world.finish(&runs[0], "work", 1);
+    assert_eq!(world.executing_runs(), set([&runs[1]]));
+    world.finish(&runs[1], "work", 1);
+    assert_eq!(finish_all(&mut world), runs[2..]);
+}
+
+#[test]
 fn the_higher_priority_goes_first_and_a_level_is_worth_ten_seconds() {
     live(|world| {
         world.define(workflow("low", json!({ "priority": -1 })));

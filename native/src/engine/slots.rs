@@ -4,7 +4,9 @@
 //! earlier: so a run of low priority waits longer, and not for ever.
 //!
 //! Runs of one workflow and concurrency key are a **group**, which may hold no more slots than the workflow says;
-//! workflows that name the same **queue** share its slots besides. Only the head of a group that has room competes.
+//! workflows that name the same **queue** share its slots besides. Only the head of a group that has room competes: with
+//! the other groups of its queue, and the first of those with everybody else while the queue has room. So what one run
+//! takes or gives back concerns its group and its queue, however many groups share it.
 //!
 //! A run whose step has seen several process deaths is a suspect, and is executed when it may be tried (`suspects`).
 
@@ -32,7 +34,7 @@ struct Group {
     queue: Option<Arc<str>>,
     held: u32,
     waiting: BTreeSet<Turn>,
-    /// Its head, if it competes.
+    /// Its head, if it competes: in its queue, or with everybody.
     shown: Option<Turn>,
 }
 
@@ -43,21 +45,28 @@ struct Shared {
     /// The workflow that said so.
     limit_of: Option<String>,
     held: u32,
-    groups: BTreeSet<GroupKey>,
+    /// The heads of its groups that have room of their own.
+    heads: BTreeMap<Turn, GroupKey>,
+    /// The first of them, if it competes with everybody.
+    shown: Option<Turn>,
 }
 
 #[derive(Debug, Default)]
 pub struct Slots {
     capacity: usize,
-    /// Runs that hold a slot, with the group of those that are counted.
-    holders: HashMap<RunId, Option<GroupKey>>,
+    /// Runs that hold a slot, with the group and the queue of those that are counted. The queue is the one of which the
+    /// place was taken: another version of the workflow may name another.
+    holders: HashMap<RunId, Option<(GroupKey, Option<Arc<str>>)>>,
     groups: HashMap<GroupKey, Group>,
     shared: HashMap<Arc<str>, Shared>,
-    /// The heads of the groups that have room.
+    /// The heads of the groups that have room, of each queue the first.
     heads: BTreeMap<Turn, GroupKey>,
     queued: usize,
     paused: BTreeSet<String>,
     suspects: Suspects<(GroupKey, Limits)>,
+    /// How often a group was looked at.
+    #[cfg(test)]
+    looks: u64,
 }
 
 /// What a workflow says of its slots.
@@ -203,12 +212,12 @@ impl Slots {
         if suspect.is_some() {
             return suspect;
         }
-        let (turn, key) = self.heads.pop_first()?;
-        if let Some(group) = self.groups.get_mut(&key) {
-            group.shown = None;
-            if group.waiting.remove(&turn) {
-                self.queued -= 1;
-            }
+        let (turn, key) = self.heads.first_key_value().map(|(turn, key)| (*turn, key.clone()))?;
+        self.show_head(&key, None);
+        if let Some(group) = self.groups.get_mut(&key)
+            && group.waiting.remove(&turn)
+        {
+            self.queued -= 1;
         }
         // The next of the group shows when this one has taken its slot.
         Some(turn.1)
@@ -242,7 +251,8 @@ impl Slots {
         let mut shared = std::mem::take(&mut self.shared);
         for queue in shared.values_mut() {
             queue.held = 0;
-            queue.groups.clear();
+            queue.heads.clear();
+            queue.shown = None;
         }
         *self = Slots { capacity: self.capacity, paused, shared, suspects, ..Slots::default() };
     }
@@ -258,26 +268,30 @@ impl Slots {
             return;
         }
         self.group(&key, &limits).held += 1;
-        if let Some(name) = limits.queue {
-            self.shared.entry(name).or_default().held += 1;
+        if let Some(name) = &limits.queue {
+            self.shared.entry(name.clone()).or_default().held += 1;
         }
-        self.holders.insert(active.run.id, Some(key.clone()));
-        self.show_all(&key);
+        self.holders.insert(active.run.id, Some((key.clone(), limits.queue)));
+        self.show(&key);
     }
 
     fn give_back(&mut self, run: RunId) {
-        let Some(Some(key)) = self.holders.remove(&run) else { return };
-        let Some(group) = self.groups.get_mut(&key) else { return };
-        group.held -= 1;
-        if let Some(shared) = group.queue.as_ref().and_then(|name| self.shared.get_mut(name)) {
-            shared.held -= 1;
+        let Some(Some((key, queue))) = self.holders.remove(&run) else { return };
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.held -= 1;
         }
-        self.show_all(&key);
+        self.show(&key);
+        if let Some(name) = queue {
+            if let Some(shared) = self.shared.get_mut(&name) {
+                shared.held -= 1;
+            }
+            self.show_queue(&name);
+        }
     }
 
     fn group(&mut self, key: &GroupKey, limits: &Limits) -> &mut Group {
-        if let Some(name) = &limits.queue {
-            self.shared.entry(name.clone()).or_default().groups.insert(key.clone());
+        if self.groups.get(key).is_some_and(|group| group.queue != limits.queue) {
+            self.show_head(key, None);
         }
         let group = self.groups.entry(key.clone()).or_default();
         group.limit = limits.concurrency;
@@ -286,50 +300,124 @@ impl Slots {
     }
 
     fn has_room(&self, key: &GroupKey, limits: &Limits) -> bool {
-        if planted!(LimitExceeded) {
-            return true;
-        }
+        self.has_room_itself(key, limits) && limits.queue.as_ref().is_none_or(|name| self.queue_has_room(name))
+    }
+
+    fn has_room_itself(&self, key: &GroupKey, limits: &Limits) -> bool {
         let held = self.groups.get(key).map_or(0, |group| group.held);
-        let shared = |name: &Arc<str>| {
-            let shared = self.shared.get(name);
-            shared.is_none_or(|shared| shared.limit.is_none_or(|limit| shared.held < limit))
-        };
-        limits.concurrency.is_none_or(|limit| held < limit) && limits.queue.as_ref().is_none_or(shared)
+        planted!(LimitExceeded) || limits.concurrency.is_none_or(|limit| held < limit)
+    }
+
+    fn queue_has_room(&self, name: &Arc<str>) -> bool {
+        let shared = self.shared.get(name);
+        planted!(LimitExceeded) || shared.is_none_or(|shared| shared.limit.is_none_or(|limit| shared.held < limit))
     }
 
     fn may_compete(&self, (key, limits): &(GroupKey, Limits)) -> bool {
         !self.paused.contains(&*key.0) && self.has_room(key, limits)
     }
 
-    /// The groups that compete with this one for a shared queue, and itself.
-    fn show_all(&mut self, key: &GroupKey) {
-        let name = self.groups.get(key).and_then(|group| group.queue.clone());
-        let others = name.and_then(|name| self.shared.get(&name)).map(|shared| shared.groups.clone());
-        others.iter().flatten().for_each(|other| self.show(other));
-        self.show(key);
-    }
-
     /// The head of a group competes if the group has room.
     fn show(&mut self, key: &GroupKey) {
+        #[cfg(test)]
+        {
+            self.looks += 1;
+        }
         let Some(group) = self.groups.get(key) else { return };
         let limits = Limits { concurrency: group.limit, queue: group.queue.clone() };
-        let competes = !self.paused.contains(&*key.0) && self.has_room(key, &limits);
-        let Some(group) = self.groups.get_mut(key) else { return };
+        let competes = !self.paused.contains(&*key.0) && self.has_room_itself(key, &limits);
         let head = group.waiting.first().copied().filter(|_| competes);
-        if group.shown != head {
-            if let Some(before) = std::mem::replace(&mut group.shown, head) {
-                self.heads.remove(&before);
-            }
-            if let Some(head) = head {
-                self.heads.insert(head, key.clone());
-            }
-        }
-        if group.waiting.is_empty() && group.held == 0 {
-            let queue = group.queue.clone();
+        let is_over = group.waiting.is_empty() && group.held == 0;
+        self.show_head(key, head);
+        if is_over {
             self.groups.remove(key);
-            if let Some(shared) = queue.and_then(|name| self.shared.get_mut(&name)) {
-                shared.groups.remove(key);
+        }
+    }
+
+    /// This is what competes of a group, in the place of what did before.
+    fn show_head(&mut self, key: &GroupKey, head: Option<Turn>) {
+        let Some(group) = self.groups.get_mut(key) else { return };
+        let before = std::mem::replace(&mut group.shown, head);
+        let queue = group.queue.clone();
+        let heads = match &queue {
+            Some(name) => &mut self.shared.entry(name.clone()).or_default().heads,
+            None => &mut self.heads,
+        };
+        if before != head {
+            before.map(|before| heads.remove(&before));
+            head.map(|head| heads.insert(head, key.clone()));
+        }
+        if let Some(name) = queue {
+            self.show_queue(&name);
+        }
+    }
+
+    /// The first of the heads of a queue competes with everybody if the queue has room.
+    fn show_queue(&mut self, name: &Arc<str>) {
+        let has_room = self.queue_has_room(name);
+        let Some(shared) = self.shared.get_mut(name) else { return };
+        let first = shared.heads.first_key_value().filter(|_| has_room);
+        if shared.shown == first.map(|(turn, _)| *turn) {
+            return;
+        }
+        if let Some(before) = shared.shown.take() {
+            self.heads.remove(&before);
+        }
+        if let Some((turn, key)) = first {
+            shared.shown = Some(*turn);
+            self.heads.insert(*turn, key.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::engine::Engine;
+    use crate::machine::Secret;
+    use crate::store::MemoryStore;
+
+    fn ask(engine: &mut Engine, commands: Value) -> Value {
+        let request = json!({ "now_ms": 1_000, "capacity": 100, "commands": commands }).to_string();
+        serde_json::from_slice(&engine.process(&[request.as_bytes()])[0]).unwrap()
+    }
+
+    /// How often a group is looked at until as many runs of as many groups of one queue have ended.
+    fn looks_for(groups: u64) -> u64 {
+        let mut engine = Engine::open(Box::new(MemoryStore::new()), 1, Secret::new([0; 32]), json!({})).unwrap();
+        let definition = json!({
+            "id": "orders",
+            "concurrency": 1,
+            "queue": { "name": "shared", "concurrency": 5 },
+            "nodes": [{ "kind": "step", "name": "work" }]
+        });
+        ask(&mut engine, json!([{ "define": definition }]));
+        let start =
+            |number| json!({ "start": { "workflow": "orders", "concurrency_key": format!("tenant {number}") } });
+        let mut answer = ask(&mut engine, (0..groups).map(start).collect());
+        let mut ended = 0;
+        loop {
+            let effects = answer["effects"].as_array().cloned().unwrap_or_default();
+            let executes: Vec<&Value> = effects.iter().filter_map(|effect| effect.get("execute")).collect();
+            assert!(executes.len() <= 5);
+            if executes.is_empty() {
+                break;
             }
+            ended += executes.len() as u64;
+            let resolve = |given: &&Value| json!({ "resolve": { "run": given["run"], "fence": given["fence"] } });
+            let commands = executes.iter().map(resolve).collect();
+            answer = ask(&mut engine, commands);
+        }
+        assert_eq!(ended, groups);
+        engine.slots.looks
+    }
+
+    #[test]
+    fn a_run_of_a_queue_is_a_matter_of_its_group_however_many_share_the_queue() {
+        for groups in [100, 400] {
+            let looks = looks_for(groups);
+            assert!(looks <= 4 * groups, "{looks} for {groups}");
         }
     }
 }
