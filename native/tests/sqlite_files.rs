@@ -104,8 +104,10 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_database_that_may_not_be_written_is_refused_and_left_alone() {
+    use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let path = database(directory.path(), 1);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();

@@ -1,6 +1,7 @@
 //! The store on disk: one SQLite file in WAL mode. Opening, committing, and what its errors mean.
 //! The statements are in `sqlite/write.rs` and `sqlite/read.rs`.
 
+mod list;
 mod read;
 mod write;
 
@@ -175,7 +176,7 @@ impl Store for SqliteStore {
         read fn run(id: RunId) -> Option<RunRow>;
         read fn history(run: RunId, after: u32, limit: u32) -> Vec<StepRow>;
         read fn output(run: RunId, sequence: u32) -> Option<String>;
-        read fn list(filter: &RunFilter) -> Vec<RunRow>;
+        list fn list(filter: &RunFilter) -> Vec<RunRow>;
         write fn insert_event(name: &str, payload: Option<&str>, now_ms: i64) -> i64;
         read fn events() -> Vec<(String, StoredEvent)>;
         read fn next_event(place: &Place, name: &str) -> Option<StoredEvent>;

@@ -1,14 +1,12 @@
 //! The statements that read the file.
 
-use std::collections::BinaryHeap;
-
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
 
 use crate::ids::RunId;
 use crate::model::{
-    ApprovalRow, ApprovalStatus, CircuitRow, DefinitionId, Handler, Place, Progress, RunFilter, RunRow, RunStatus,
-    RunSummary, ScheduleId, ScheduleRow, StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer,
+    ApprovalRow, ApprovalStatus, CircuitRow, DefinitionId, Handler, Place, Progress, RunRow, RunStatus, RunSummary,
+    ScheduleId, ScheduleRow, StateValue, StepRow, StepStatus, StepSummary, StoredEvent, Timer,
 };
 use crate::store::Starts;
 
@@ -164,7 +162,7 @@ pub fn last_run(connection: &Connection) -> Result<Option<RunId>> {
         .query_row([], |row| Ok(optional_run_id(row, 0)?.max(optional_run_id(row, 1)?)))
 }
 
-const RUN_COLUMNS: &str = "id, workflow_id, definition_id, status, open, payload, trigger, output, error, created_at_ms, \
+pub const RUN_COLUMNS: &str = "id, workflow_id, definition_id, status, open, payload, trigger, output, error, created_at_ms, \
                            finished_at_ms, parent_run_id, replay_of, start_at_ms";
 
 pub fn run(connection: &Connection, id: RunId) -> Result<Option<RunRow>> {
@@ -200,104 +198,7 @@ pub fn history(connection: &Connection, run: RunId, after: u32, limit: u32) -> R
         .collect()
 }
 
-/// Which runs a list is about, whatever their workflow and status: their ids, and when they were created.
-struct Range {
-    from: i64,
-    to: i64,
-    since_ms: i64,
-}
-
-/// Little more is read than is given, however many runs are stored: those of one workflow and status lie in the index by
-/// their ids, and a list that is about several of those takes the newest of each.
-pub fn list(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>> {
-    let range = Range {
-        from: filter.since_ms.map_or(Ok(i64::MIN), |since_ms| earliest_since(connection, since_ms))?,
-        to: filter.before.map_or(i64::MAX, |before| before.to_integer() - 1),
-        since_ms: filter.since_ms.unwrap_or(i64::MIN),
-    };
-    let sources: Vec<Source> = match (&filter.workflow_id, filter.status) {
-        (None, None) => return list_all(connection, &range, filter.limit),
-        (None, Some(status)) => {
-            workflows_with_runs(connection)?.into_iter().map(|workflow_id| (workflow_id, status)).collect()
-        }
-        (Some(workflow_id), None) => RunStatus::ALL.iter().map(|status| (workflow_id.clone(), *status)).collect(),
-        (Some(workflow_id), Some(status)) => vec![(workflow_id.clone(), status)],
-    };
-    list_merged(connection, sources, &range, filter.limit)
-}
-
-/// Runs of one workflow and status.
-type Source = (String, RunStatus);
-
-/// No run that was created since then has a smaller id. An id says when its run was created, or a later time when the
-/// clock had gone back; what may be otherwise is in an index of its own.
-fn earliest_since(connection: &Connection, since_ms: i64) -> Result<i64> {
-    let earliest = RunId::earliest_at(since_ms).to_integer();
-    let later_than_id: Option<i64> =
-        connection.prepare_cached(FIRST_LATER_THAN_ID)?.query_row([], |row| row.get(0)).optional()?;
-    Ok(later_than_id.map_or(earliest, |later_than_id| later_than_id.min(earliest)))
-}
-
-const FIRST_LATER_THAN_ID: &str = "SELECT id FROM workflow_runs INDEXED BY runs_later_than_ids
-     WHERE created_at_ms > id >> 21 ORDER BY id LIMIT 1";
-
-/// The workflows that have runs: each is found by a search for the one after the one before.
-fn workflows_with_runs(connection: &Connection) -> Result<Vec<String>> {
-    connection.prepare_cached(WORKFLOWS_WITH_RUNS)?.query_map([], |row| row.get(0))?.collect()
-}
-
-const WORKFLOWS_WITH_RUNS: &str = "WITH RECURSIVE found (workflow_id) AS (
-       SELECT min(workflow_id) FROM workflow_runs
-       UNION ALL
-       SELECT (SELECT min(workflow_id) FROM workflow_runs WHERE workflow_id > found.workflow_id)
-       FROM found WHERE found.workflow_id IS NOT NULL
-     )
-     SELECT workflow_id FROM found WHERE workflow_id IS NOT NULL";
-
-fn list_sql(of: &str) -> String {
-    let columns = RUN_COLUMNS.replace("payload, trigger, output", "NULL, NULL, NULL");
-    format!(
-        "SELECT {columns} FROM workflow_runs WHERE {of} id >= ?1 AND id <= ?2 AND created_at_ms >= ?3
-         ORDER BY id DESC LIMIT ?4"
-    )
-}
-
-const OF_ALL: &str = "";
-const OF_SOURCE: &str = "workflow_id = ?5 AND status = ?6 AND";
-
-fn list_all(connection: &Connection, range: &Range, limit: u32) -> Result<Vec<RunRow>> {
-    connection
-        .prepare_cached(&list_sql(OF_ALL))?
-        .query_map(params![range.from, range.to, range.since_ms, limit], run_row)?
-        .collect()
-}
-
-/// The newest runs of several sources. Of each is known which id its next run has at most; the one that may have the
-/// newest is read until another may.
-fn list_merged(connection: &Connection, sources: Vec<Source>, range: &Range, limit: u32) -> Result<Vec<RunRow>> {
-    let mut statement = connection.prepare_cached(&list_sql(OF_SOURCE))?;
-    let mut sources: BinaryHeap<(i64, Source)> = sources.into_iter().map(|source| (range.to, source)).collect();
-    let mut list = Vec::new();
-    while let Some((to, (workflow_id, status))) = sources.pop() {
-        let others = sources.peek().map_or(i64::MIN, |(to, _)| *to);
-        let left = limit - list.len() as u32;
-        let mut rows = statement.query(params![range.from, to, range.since_ms, left, workflow_id, status.as_str()])?;
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            if id < others {
-                sources.push((id, (workflow_id, status)));
-                break;
-            }
-            list.push(run_row(row)?);
-        }
-        if list.len() == limit as usize {
-            break;
-        }
-    }
-    Ok(list)
-}
-
-fn run_row(row: &Row<'_>) -> Result<RunRow> {
+pub fn run_row(row: &Row<'_>) -> Result<RunRow> {
     Ok(RunRow {
         id: run_id(row, 0)?,
         workflow_id: row.get(1)?,
@@ -568,20 +469,20 @@ fn word<T>(row: &Row<'_>, column: usize, parse: fn(&str) -> Option<T>) -> Result
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use rusqlite::Connection;
 
     use super::*;
 
     /// How SQLite goes about a statement, in words.
-    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    pub fn plan(connection: &Connection, sql: &str) -> Vec<String> {
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let count = explain.parameter_count();
         let values = rusqlite::params_from_iter(std::iter::repeat_n(1, count));
         explain.query_map(values, |row| row.get(3)).unwrap().collect::<Result<_>>().unwrap()
     }
 
-    fn new_file() -> Connection {
+    pub fn new_file() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         for migration in crate::store::sqlite::MIGRATIONS {
             connection.execute_batch(migration).unwrap();
@@ -589,32 +490,12 @@ mod tests {
         connection
     }
 
-    /// With a million runs a list that looks at all of them holds the engine up for half a second.
-    #[test]
-    fn lists_of_runs_read_what_they_give_and_sort_nothing() {
-        let connection = new_file();
-        let by_source = plan(&connection, &list_sql(OF_SOURCE));
-        let index =
-            "SEARCH workflow_runs USING INDEX runs_by_status (workflow_id=? AND status=? AND rowid>? AND rowid<?)";
-        assert_eq!(by_source, [index]);
-        let by_id = plan(&connection, &list_sql(OF_ALL));
-        assert_eq!(by_id, ["SEARCH workflow_runs USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
-        for sql in [FIRST_LATER_THAN_ID, WORKFLOWS_WITH_RUNS] {
-            let plan = plan(&connection, sql);
-            let reads = plan.iter().filter(|step| step.contains("workflow_runs"));
-            assert!(reads.clone().count() > 0, "{sql}: {plan:?}");
-            let is_bounded = |step: &str| step.starts_with("SEARCH") || step.ends_with("runs_later_than_ids");
-            assert!(reads.clone().all(|step| is_bounded(step)), "{sql}: {plan:?}");
-            assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{sql}: {plan:?}");
-        }
-    }
-
     /// No other question goes through all runs either, or through all that a workflow has ever had.
     #[test]
     fn no_question_scans_the_runs() {
         let connection = new_file();
         let is_of_runs = |sql: &&str| sql.starts_with("SELECT") && sql.contains("workflow_runs") && !sql.contains('{');
-        let source = include_str!("read.rs").replace("\\\n", "");
+        let source = concat!(include_str!("read.rs"), include_str!("list.rs")).replace("\\\n", "");
         let statements: Vec<&str> = source.split('"').filter(is_of_runs).collect();
         assert!(statements.len() >= 11, "{statements:?}");
         for sql in statements {
