@@ -51,12 +51,19 @@ struct Shared {
     shown: Option<Turn>,
 }
 
+/// Where a run that holds a slot is counted.
+#[derive(Debug)]
+struct Held {
+    group: GroupKey,
+    /// The queue of which the place was taken: another version of the workflow may name another.
+    queue: Option<Arc<str>>,
+}
+
 #[derive(Debug, Default)]
 pub struct Slots {
     capacity: usize,
-    /// Runs that hold a slot, with the group and the queue of those that are counted. The queue is the one of which the
-    /// place was taken: another version of the workflow may name another.
-    holders: HashMap<RunId, Option<(GroupKey, Option<Arc<str>>)>>,
+    /// Runs that hold a slot, with the places of those that are counted.
+    holders: HashMap<RunId, Option<Held>>,
     groups: HashMap<GroupKey, Group>,
     shared: HashMap<Arc<str>, Shared>,
     /// The heads of the groups that have room, of each queue the first.
@@ -271,12 +278,12 @@ impl Slots {
         if let Some(name) = &limits.queue {
             self.shared.entry(name.clone()).or_default().held += 1;
         }
-        self.holders.insert(active.run.id, Some((key.clone(), limits.queue)));
+        self.holders.insert(active.run.id, Some(Held { group: key.clone(), queue: limits.queue }));
         self.show(&key);
     }
 
     fn give_back(&mut self, run: RunId) {
-        let Some(Some((key, queue))) = self.holders.remove(&run) else { return };
+        let Some(Some(Held { group: key, queue })) = self.holders.remove(&run) else { return };
         if let Some(group) = self.groups.get_mut(&key) {
             group.held -= 1;
         }
